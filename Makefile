@@ -1,0 +1,27 @@
+# make test    the test suite           make lint   ruff (check and format) and shellcheck
+# make format  what ruff can mend       make wheel  dist/*.whl
+# make venv    the environment that the others use (each makes it by itself)
+
+ACTIVATE := PATH="$$(bash recipes/utils/setup_env.sh):$$PATH"
+SCRIPTS := .ci/run $(shell find recipes -name '*.sh' -not -path '*/exp/*')
+
+.PHONY: test lint format venv wheel clean
+
+test:
+	$(ACTIVATE) && python -m pytest $(PYTEST)
+
+lint:
+	$(ACTIVATE) && python -m ruff check . && python -m ruff format --check . && shellcheck $(SCRIPTS)
+
+format:
+	$(ACTIVATE) && python -m ruff check --fix . && python -m ruff format .
+
+venv:
+	$(ACTIVATE) && python --version
+
+wheel:
+	$(ACTIVATE) && python -m build --wheel
+
+clean:
+	rm -rf build dist .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv/*' -exec rm -rf {} +

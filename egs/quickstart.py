@@ -1,0 +1,33 @@
+"""The Python API in one page: a recording to units, and back to speech in every voice that the model knows.
+
+python egs/quickstart.py recipes/vctk/exp/miniature_tiny a.wav
+"""
+
+import sys
+from pathlib import Path
+
+import vqspeech
+from vqspeech import audio
+
+
+def main(model: Path, recording: Path) -> None:
+    """Print what a model makes of a recording; write it in each of the first three voices."""
+    codec = vqspeech.load(model)
+    print(f"{codec.codes} units, {codec.sample_rate / codec.hop:g} a second, {len(codec.speakers)} voices")
+
+    waveform = audio.read(recording, codec.sample_rate)  # [T], any format and rate resampled to the model's
+    units = codec.encode(waveform)  # [ceil(T / hop)], each from 0 to codec.codes - 1
+    print("units:", *units[:16], "...")
+
+    voices = list(codec.speakers[:3])
+    # One voice is `codec.decode(units, "x01")`, and both steps at once `codec.convert(waveform, "x01")`.
+    for voice, spoken in zip(voices, codec.decode_batch([units] * len(voices), voices), strict=True):
+        out = Path(f"{recording.stem}_{voice}.wav")
+        audio.write(out, spoken, codec.sample_rate)
+        print(out)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: python {sys.argv[0]} MODEL RECORDING")
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

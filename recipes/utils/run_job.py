@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""Run a command, or an array of them, with its output in a log: Kaldi's `$cmd` protocol over submitit.
+
+    run_job.py [--cluster slurm] [--gpu N] ... exp/x/log/train.log vqspeech-train --config conf/tiny.yaml
+    run_job.py [options] JOB=1:4 exp/x/log/units.JOB.log program --shard JOB
+
+JOB becomes 1, 2, 3, 4 in the log's name and in the arguments. A log opens with the command and closes with
+its exit code and the time. The newest line of the log is shown while a job runs, the last ones when it fails.
+Exit code: 0 when every job's was 0, else 1.
+"""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import submitit
+
+POLL = 0.2  # seconds between looks at the logs
+NOTE_EVERY = 30.0  # seconds between lines where there is no terminal to redraw one on
+TAIL = 15  # lines of a failed job's log
+CANCELLED = 143  # what a shell reports of a process that SIGTERM ended
+
+
+def run_logged(command: list[str], log: Path) -> int:
+    """Run `command` with its output in `log`; return its exit code. This runs on the cluster's node."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    start = time.time()
+    with log.open("w", encoding="utf-8") as file:
+        print(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#", file=file, flush=True)
+        try:
+            code = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            ).returncode
+        except OSError as error:
+            print(f"{command[0]}: {error.strerror}", file=file)
+            code = 127
+        elapsed = f"elapsed time {time.time() - start:.0f} seconds"
+        print(f"# Ended (code {code}) at {time.ctime()}, {elapsed}", file=file)
+    return code
+
+
+def last_lines(log: Path, count: int) -> list[str]:
+    """The last `count` lines within the newest 64 kB of `log`; of a redrawn line only its latest state."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 65536))
+        text = file.read().decode("utf-8", errors="replace")
+    return [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip("\n").split("\n")][-count:]
+
+
+class Status:
+    """The newest line of a log: redrawn in place on a terminal, otherwise a plain line now and then."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.shown = ""
+        self.noted = time.monotonic()
+
+    def show(self, log: Path) -> None:
+        line = next(iter(last_lines(log, 1)), "").strip()
+        if not line or line.startswith("#") or line == self.shown:
+            return
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{line[:width]}", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - self.noted < NOTE_EVERY:
+            return
+        else:
+            print(line, file=sys.stderr, flush=True)
+        self.shown, self.noted = line, time.monotonic()
+
+    def clear(self) -> None:
+        if self.live and self.shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def outcome(job: submitit.Job[int]) -> int:
+    """The exit code of a finished job's command; 1 for a job that the cluster lost, saying why."""
+    try:
+        return job.result()
+    except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError) as error:
+        print(f"run_job: {error}", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def no_stderr() -> Iterator[None]:
+    """Start processes without stderr: submitit's local controllers meet Ctrl-C with a traceback."""
+    saved = os.dup(2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def run_all(executor: submitit.Executor, commands: list[list[str]], logs: list[Path]) -> bool:
+    """Run every command to its end, showing how it goes; True when all succeeded."""
+    status = Status()
+    with no_stderr():
+        jobs = executor.map_array(run_logged, commands, logs)
+    try:
+        while unfinished := [log for job, log in zip(jobs, logs, strict=True) if not job.done()]:
+            status.show(unfinished[0])
+            time.sleep(POLL)
+    finally:
+        status.clear()
+        for job in jobs:
+            if not job.done():
+                job.cancel()
+    failed = [log for job, log in zip(jobs, logs, strict=True) if outcome(job) != 0]
+    for log in failed[:3]:
+        lines = last_lines(log, TAIL)
+        print(f"run_job: failed; the last lines of {log}:", *lines, sep="\n  ", file=sys.stderr)
+    return not failed
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options, and in `.commands` a `[log, program, argument ...]` for each job."""
+    parser = argparse.ArgumentParser(
+        prog="run_job.py",
+        usage="%(prog)s [options] [JOB=1:N] LOG PROGRAM [ARGUMENT ...]",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--cluster", default="local", choices=["local", "slurm"])
+    parser.add_argument("--gpu", type=int, default=0, help="GPUs a job")
+    parser.add_argument("--threads", type=int, default=1, help="CPUs a job, on a cluster")
+    parser.add_argument("--mem", help="memory a job, on a cluster, such as 8G")
+    parser.add_argument("--time", type=int, default=3 * 24 * 60, help="minutes a job may take")
+    parser.add_argument("--partition", help="the cluster's queue")
+    parser.add_argument("--max-jobs-run", type=int, default=64, help="jobs at once, on a cluster")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    options.commands = [options.command]
+    if options.command and (array := re.fullmatch(r"JOB=(\d+):(\d+)", options.command[0])):
+        jobs = range(int(array[1]), int(array[2]) + 1)
+        options.commands = [[word.replace("JOB", str(job)) for word in options.command[1:]] for job in jobs]
+    if not options.commands or len(options.commands[0]) < 2:
+        parser.error("a log and a program are needed")
+    return options
+
+
+def make_executor(options: argparse.Namespace, folder: Path) -> submitit.Executor:
+    """A submitit executor that keeps its files in `folder`."""
+    executor = submitit.AutoExecutor(folder=folder, cluster=options.cluster)
+    executor.update_parameters(
+        name="vqspeech", timeout_min=options.time, gpus_per_node=options.gpu, cpus_per_task=options.threads
+    )
+    if options.cluster == "slurm":
+        executor.update_parameters(
+            slurm_mem=options.mem,
+            slurm_partition=options.partition,
+            slurm_array_parallelism=options.max_jobs_run,
+        )
+    return executor
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    logs = [Path(log) for log, *_ in options.commands]
+    logs[0].parent.mkdir(parents=True, exist_ok=True)
+    # A scheduler's SIGTERM ends this process as Ctrl-C does, so that `finally` takes the jobs down with it;
+    # it does so by SIGINT, which a shell's background jobs would inherit as ignored.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANCELLED))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # submitit keeps each job's pickled arguments and results here: of use while it runs, clutter afterwards.
+    with tempfile.TemporaryDirectory(prefix=".jobs-", dir=logs[0].parent) as folder:
+        executor = make_executor(options, Path(folder))
+        succeeded = run_all(executor, [command for _, *command in options.commands], logs)
+    return 0 if succeeded else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

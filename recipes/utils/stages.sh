@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # $continuing is for the caller, who has set $stage and $stop_stage
+# Sourced by a run.sh.
+
+log() { echo "$(date +%H:%M:%S) $*"; }
+
+# True when <file> holds just these <settings>.
+holds() { # <file> <settings>
+  [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
+}
+
+# Run <command> when stage <number> is asked for and <marker> does not say that it ended well with these <settings>.
+# <command> finds $continuing true when it was begun with the same settings before, and interrupted.
+run_stage() { # <number> <title> <marker> <settings> <command> [<argument> ...]
+  local number=$1 title=$2 marker=$3 settings=$4
+  shift 4
+  [ "$number" -ge "$stage" ] && [ "$number" -le "$stop_stage" ] || return 0
+  if holds "$marker.done" "$settings"; then
+    log "stage $number, $title: done already (remove $marker.done to do it again)"
+    return
+  fi
+  log "stage $number, $title"
+  running="stage $number, $title"
+  continuing=false
+  ! holds "$marker.begun" "$settings" || continuing=true
+  mkdir -p "$(dirname "$marker")"
+  rm -f "$marker.done"
+  printf '%s\n' "$settings" >"$marker.begun"
+  # A plain statement, so that the caller's `set -e` ends the run when anything in <command> fails.
+  "$@"
+  mv "$marker.begun" "$marker.done"
+  running=
+}
+
+say_where_it_stopped() {
+  [ -z "${running:-}" ] || log "stopped in $running; the same command goes on from there" >&2
+}
+trap say_where_it_stopped EXIT

@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# From a corpus to a trained VQ-VAE, its discrete units, converted voices and a table of results: see --help.
+
+stage=0
+stop_stage=7
+nj=$(getconf _NPROCESSORS_ONLN)
+corpus=
+download=
+mic=mic1
+labels=
+train_config=conf/tiny.yaml
+expdir=exp
+ngpu=0
+skip_bad=false
+prepare_args=
+train_args=
+
+help_message="Usage: bash recipes/vctk/run.sh [--corpus DIR | --download DIR] [options]
+
+Trains a VQ-VAE on a corpus of many speakers and shows what it is worth. Without a corpus it makes a miniature of
+synthetic voices and shows within 20 minutes that everything works. A stage that is done is not done again.
+
+  --corpus DIR         VCTK 0.92 or 0.80, LibriSpeech, a folder with a manifest.tsv, a Kaldi data directory, or a
+                       folder of speaker folders
+  --download DIR       fetch VCTK 0.92 (11 GB) into DIR and use that
+  --mic MIC            mic1 or mic2 of VCTK 0.92 (default: $mic)
+  --labels DIR         phone labels (.lab or .phn), where the corpus has none of its own
+  --skip-bad BOOL      carry on past bad utterances and count them (default: $skip_bad)
+  --prepare-args ARGS  further flags of vqspeech-prepare, such as '--allow-pipes'
+  --train-config FILE  the model and its training (default: $train_config; see recipes/vctk/conf)
+  --train-args ARGS    further flags of vqspeech-train, such as '--training.max_minutes 5'
+  --ngpu N             GPUs to train on (default: $ngpu)
+  --nj N               processes at once (default: $nj)
+  --expdir DIR         where models, logs and results go (default: recipes/vctk/$expdir)
+  --stage N            first stage (default: $stage): 0 miniature, 1 prepare, 2 train, 3 train without codes,
+  --stop-stage N       last stage (default: $stop_stage)   4 units, 5 copies and conversions, 6 evaluate, 7 results
+  --config FILE        options as shell variables, such as nj=8
+  --help               this text
+
+Environment variables:
+  VQSPEECH_MINIATURE_SPEAKERS, VQSPEECH_MINIATURE_SENTENCES   size of the miniature (default: 10, 40)
+  VQSPEECH_TRAIN_ARGS                                         as --train-args, which it overrides
+  VQSPEECH_VENV, VQSPEECH_PYTHON, VQSPEECH_TORCH_INDEX        see recipes/utils/setup_env.sh"
+
+recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command="bash recipes/vctk/run.sh$([ $# -eq 0 ] || printf ' %q' "$@")"
+. "$recipe/../utils/parse_options.sh"
+set -euo pipefail
+[ $# -eq 0 ] || option_error "options only, not '$1'"
+
+absolute() { [[ -z $1 || $1 == /* ]] && echo "$1" || echo "$PWD/$1"; }
+corpus=$(absolute "${corpus%/}")
+download=$(absolute "${download%/}")
+labels=$(absolute "$labels")
+[ "$expdir" = exp ] || expdir=$(absolute "$expdir")
+[ ! -e "$train_config" ] || train_config=$(absolute "$train_config")
+[ -z "$corpus" ] || [ -d "$corpus" ] || option_error "no folder --corpus $corpus"
+
+cd "$recipe"
+[ -r "$train_config" ] || option_error "no file --train-config $train_config"
+. ./path.sh
+. ./cmd.sh
+. ../utils/stages.sh
+
+# What is made lies in data/NAME, dump/NAME and exp/NAME_CONFIG.
+if [ -n "$corpus" ]; then
+  name=$(basename "$corpus")
+  source=(--corpus "$corpus")
+elif [ -n "$download" ]; then
+  name=VCTK-0.92
+  source=(--download "$download")
+else
+  name=miniature
+  source=(--corpus dump/miniature-corpus)
+fi
+name=${name//[^A-Za-z0-9._-]/_}
+data=data/$name
+dump=dump/$name
+exp=$expdir/${name}_$(basename "$train_config" .yaml)
+no_codes=${exp}_no-codes
+
+size=(--speakers "${VQSPEECH_MINIATURE_SPEAKERS:-10}" --sentences "${VQSPEECH_MINIATURE_SENTENCES:-40}")
+skip=$([ "$skip_bad" = false ] || echo --skip-bad)
+# shellcheck disable=SC2206 # words are wanted
+prepare_flags=("${source[@]}" --mic "$mic" ${labels:+--labels "$labels"} $prepare_args)
+train_flags=(--config "$train_config" --accelerator cpu)
+[ "$ngpu" = 0 ] || train_flags=(--config "$train_config" --accelerator cuda --devices "$ngpu")
+# shellcheck disable=SC2206
+train_flags+=($train_args ${VQSPEECH_TRAIN_ARGS:-})
+
+make_miniature() {
+  rm -rf dump/miniature-corpus
+  $train_cmd "$exp/log/miniature.log" \
+    local/make_miniature.py dump/miniature-corpus "${size[@]}" --nj "$nj"
+}
+
+prepare() {
+  $continuing || rm -rf "$data" "$dump"
+  $train_cmd "$exp/log/prepare.log" \
+    vqspeech-prepare "${prepare_flags[@]}" --data "$data" --dump "$dump" --nj "$nj" ${skip:+"$skip"}
+}
+
+train() { # <model folder> [<flag> ...]
+  local model=$1
+  shift
+  ! $continuing || set -- --resume "$@"
+  $cuda_cmd --gpu "$ngpu" "$model/log/train.log" \
+    vqspeech-train "${train_flags[@]}" --train "$data/train" --dev "$data/dev" --out "$model" \
+    ${skip:+"$skip"} "$@"
+}
+
+train_without_codes() {
+  local steps
+  steps=$(sed -n 's/.*"step": \([0-9]*\).*/\1/p' "$exp/train/metrics.jsonl" | tail -n 1)
+  train "$no_codes" --model.bottleneck.name none --training.max_minutes 0 --training.max_steps "$steps"
+}
+
+extract_units() {
+  local split
+  for split in train dev test dev_unseen test_unseen; do
+    [ -d "$data/$split" ] || continue
+    $train_cmd "$exp/log/units.$split.log" \
+      vqspeech-units --model "$exp" --data "$data/$split" --out "$exp/units/$split" ${skip:+"$skip"}
+  done
+}
+
+# A few copies of held-out utterances by their own speakers, and the same few in two other voices.
+decode() {
+  local voices
+  $continuing || rm -rf "$exp/wav"
+  voices=$(vqspeech-convert --model "$exp" --list-speakers | head -n 2 | paste -s -d , -)
+  $train_cmd "$exp/log/decode.log" \
+    vqspeech-decode --model "$exp" --units "$exp/units/test" --utterances 4 --out "$exp/wav" \
+    --speaker "source,$voices" --data "$data/test"
+}
+
+evaluate() {
+  local flags=(--model "$exp" --data "$data/test" --train-data "$data/train" --out "$exp/results")
+  [ ! -d "$data/test_unseen" ] || flags+=(--unseen "$data/test_unseen")
+  [ ! -d "$data/test_parallel" ] || flags+=(--parallel "$data/test_parallel")
+  [ ! -d "$no_codes/train" ] || flags+=(--no-codes "$no_codes")
+  $train_cmd "$exp/log/evaluate.log" vqspeech-evaluate "${flags[@]}" ${skip:+"$skip"}
+}
+
+# A stage is done anew when what it depends on has changed.
+data_settings="${prepare_flags[*]}"
+if [ "$name" = miniature ]; then
+  data_settings+=" ${size[*]}"
+  cat local/miniature.txt
+  run_stage 0 "miniature corpus" dump/.miniature-corpus "${size[*]}" make_miniature
+fi
+run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
+train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
+run_stage 2 "training" "$exp/.train" "$train_settings" train "$exp"
+run_stage 3 "training without codes" "$no_codes/.train" "$train_settings" train_without_codes
+model=$(cat "$exp/model.safetensors" "$no_codes/model.safetensors" 2>/dev/null | cksum)
+run_stage 4 "units" "$exp/.units" "$model" extract_units
+run_stage 5 "copies and conversions" "$exp/.decode" "$model" decode
+run_stage 6 "evaluation" "$exp/.evaluate" "$model" evaluate
+run_stage 7 "results" "$exp/.results" "$model $command" \
+  local/write_results.py "$exp/results/results.json" --command "$command" --out "$expdir"
+
+if [ "$stop_stage" -ge 7 ]; then
+  cat "$expdir/RESULTS.md"
+  log "units: $exp/units; voices: $exp/wav and $exp/results/wav; this table: $expdir/RESULTS.md (in $recipe)"
+fi

@@ -1,0 +1,293 @@
+"""The commands as a user meets them, on a small model with random weights."""
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import vqspeech
+from vqspeech.config import BottleneckConfig, DecoderConfig, EncoderConfig, ModelConfig
+from vqspeech.hub import save_pretrained
+from vqspeech.models.vqvae import VQVAE
+
+COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate")
+SPEAKERS = ("x01", "x02")
+Run = Callable[..., tuple[int, str, str]]
+Remember = Callable[[str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    config = ModelConfig(
+        speaker_dim=4,
+        encoder=EncoderConfig(channels=4, hidden=4, dilations=()),
+        bottleneck=BottleneckConfig(codes=8, dim=4),
+        decoder=DecoderConfig(layers=2, cycle=2, residual=4, skip=4, conditioning=4, conditioning_dilations=()),
+    )
+    folder = tmp_path_factory.mktemp("model")
+    save_pretrained(folder, VQVAE(config, len(SPEAKERS)), SPEAKERS, {})
+    return folder
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path) -> Run:
+    """Run a command in an empty working folder; return exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VQSPEECH_MODEL", raising=False)
+
+    def run(command: str, *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [command, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            importlib.import_module(f"vqspeech.cli.{command}").main()
+        captured = capfd.readouterr()
+        return ended.value.code, captured.out, captured.err
+
+    return run
+
+
+def speech(path: Path, seconds: float = 0.2, sample_rate: int = 16000, channels: int = 1) -> Path:
+    """A buzz with a slow vibrato."""
+    time = np.arange(round(seconds * sample_rate)) / sample_rate
+    wave = 0.1 * np.sign(np.sin(2 * np.pi * 120 * time + np.sin(20 * time)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.stack([wave] * channels, axis=1), sample_rate)
+    return path
+
+
+def data_dir(folder: Path, utterances: dict[str, str]) -> Path:
+    """A Kaldi data directory of short utterances, `{utterance: speaker}`."""
+    folder.mkdir(parents=True)
+    ids = sorted(utterances)
+    speakers = sorted(set(utterances.values()))
+    lines = {
+        "wav.scp": [f"{id} {speech(folder / 'wav' / f'{id}.flac')}" for id in ids],
+        "utt2spk": [f"{id} {utterances[id]}" for id in ids],
+        "spk2utt": [" ".join([one, *(id for id in ids if utterances[id] == one)]) for one in speakers],
+        "text": [f"{id} hello" for id in ids],
+        "utt2dur": [f"{id} 0.2" for id in ids],
+    }
+    for name, content in lines.items():
+        (folder / name).write_text("".join(f"{line}\n" for line in content))
+    return folder
+
+
+def one_line(err: str) -> str:
+    """The error, which has to be the only line besides those of progress."""
+    errors = [line for line in err.splitlines() if not re.match(r"(convert|decode|units|prepare): \d", line)]
+    assert len(errors) == 1, err
+    return errors[0]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_tells_every_flag_and_imports_nothing_heavy(command: str):
+    script = (
+        "import importlib, sys\n"
+        "sys.argv = ['x', '--help']\n"
+        "try:\n"
+        f"    importlib.import_module('vqspeech.cli.{command}').main()\n"
+        "except SystemExit as ended:\n"
+        "    heavy = {'torch', 'numpy', 'librosa', 'soundfile', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "    sys.exit(f'imported {heavy}' if heavy else ended.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"usage: vqspeech-{command} " in done.stdout
+    assert f"example:\n  vqspeech-{command} " in done.stdout
+    # argparse shows a parameter without a text as its bare name.
+    assert "None" not in done.stdout
+
+
+def test_train_help_lists_the_settings(run: Run):
+    _, out, _ = run("train", "--help")
+    assert "--training.max_minutes" in out
+    assert "--model.bottleneck.codes CODES" in out
+    assert "K, the number of codes. (default: 512)" in " ".join(out.split())
+
+
+def test_convert_names_its_output_after_source_and_speaker(run: Run, model: Path, tmp_path: Path):
+    source = speech(tmp_path / "elsewhere" / "a.flac", seconds=0.31, sample_rate=22050, channels=2)
+    code, out, err = run("convert", "--src", source, "--speaker", "x02", "--model", model)
+    assert (code, out) == (0, "a_x02.wav\n"), err
+    info = soundfile.info(tmp_path / "a_x02.wav")
+    assert (info.samplerate, info.channels, info.frames) == (16000, 1, round(0.31 * 16000))
+
+
+def test_convert_is_reproducible_by_its_seed(run: Run, model: Path, tmp_path: Path):
+    source = speech(tmp_path / "a.wav")
+    for seed, name in ((1, "one.wav"), (1, "again.wav"), (2, "two.wav")):
+        run("convert", "--src", source, "--speaker", "x01", "--model", model, "--seed", seed, "--out", name)
+    one, again, two = ((tmp_path / name).read_bytes() for name in ("one.wav", "again.wav", "two.wav"))
+    assert one == again != two
+
+
+def test_convert_overwrites_only_when_asked(run: Run, model: Path, tmp_path: Path):
+    source = speech(tmp_path / "a.wav")
+    (tmp_path / "a_x01.wav").write_text("precious")
+    arguments = ("--src", source, "--speaker", "x01", "--model", model)
+    code, out, err = run("convert", *arguments)
+    assert (code, out) == (1, "")
+    assert one_line(err).endswith("a_x01.wav exists already; overwrite it with -f, or name another with --out")
+    assert (tmp_path / "a_x01.wav").read_text() == "precious"
+    assert run("convert", *arguments, "-f")[0] == 0
+    assert soundfile.info(tmp_path / "a_x01.wav").frames == soundfile.info(source).frames
+
+
+def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VQSPEECH_MODEL", str(model))
+    assert run("convert", "--list-speakers") == (0, "x01\nx02\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--speaker", "x01"], 2, "give --src FILE and --speaker NAME"),
+        (["--src", "a.wav", "--speaker", "x1"], 1, "knows no speaker 'x1'; did you mean x01"),
+        (["--src", "a.wav", "--speaker", "../x"], 1, "unsafe id '../x'"),
+        (["--src", "missing.wav", "--speaker", "x01"], 1, "missing.wav"),
+        (["--src", "empty.wav", "--speaker", "x01"], 1, "empty.wav"),
+        (["--src", "a.wav", "--speaker", "x01", "--temperature", "-1"], 1, "temperature -1.0"),
+        (["--src", "a.wav", "--speaker", "x01", "--out", "a.txt"], 2, "--out a.txt: write one of .wav"),
+    ],
+)
+def test_convert_refuses_in_one_line(run: Run, model: Path, tmp_path: Path, arguments: list[str], code: int, says: str):
+    speech(tmp_path / "a.wav")
+    (tmp_path / "empty.wav").touch()
+    ended, out, err = run("convert", "--model", model, *arguments)
+    assert (ended, out) == (code, "")
+    assert one_line(err).startswith("vqspeech-convert: error: ")
+    assert says in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "empty.wav"]
+
+
+def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
+    code, _, err = run("convert", "--src", speech(tmp_path / "a.wav"), "--speaker", "x01", "--model", tmp_path)
+    assert code == 1
+    assert str(tmp_path) in one_line(err)
+
+
+def test_units_and_back(run: Run, model: Path, tmp_path: Path):
+    data = data_dir(tmp_path / "data", {"x01_001": "x01", "x02_001": "x02", "x02_002": "x02"})
+    code, out, err = run("units", "--model", model, "--data", data, "--out", "units")
+    assert (code, out) == (0, "units/units.txt\n"), err
+    lines = [line.split() for line in (tmp_path / "units" / "units.txt").read_text().splitlines()]
+    assert [id for id, *_ in lines] == ["x01_001", "x02_001", "x02_002"]
+    assert all(len(units) == 3200 // 64 for _, *units in lines)
+
+    arguments = ("--model", model, "--units", "units", "--out", "wavs")
+    code, out, err = run("decode", *arguments, "--speaker", "source,x01", "--data", data, "--utterances", 2)
+    assert (code, out) == (0, "wavs/wav.scp\n"), err
+    wavs = sorted(str(path.relative_to("wavs")) for path in Path("wavs").glob("*/*.wav"))
+    assert wavs == ["source/x01_001.wav", "source/x02_001.wav", "x01/x01_001.wav", "x01/x02_001.wav"]
+    assert soundfile.info("wavs/x01/x02_001.wav").frames == 3200
+
+    code, _, err = run("decode", *arguments, "--speaker", "source")
+    assert code == 2
+    assert "--speaker source needs --data DIR" in one_line(err)
+
+
+def test_an_unknown_setting_is_a_usage_error_that_names_the_near_one(run: Run, tmp_path: Path):
+    (tmp_path / "a.yaml").write_text("model:\n  bottleneck:\n    code: 8\n")
+    arguments = ("--config", "a.yaml", "--train", "train", "--dev", "dev", "--out", "out")
+    code, _, err = run("train", *arguments)
+    assert code == 2
+    assert one_line(err).startswith("vqspeech-train: error: a.yaml: ")
+    assert "'code'; did you mean codes" in err
+    (tmp_path / "a.yaml").write_text("")
+    code, _, err = run("train", *arguments, "--model.bottleneck.codes", "many")
+    assert code == 2
+    assert "codes: expected int, found 'many'" in one_line(err)
+
+
+@pytest.fixture
+def handed_over(monkeypatch: pytest.MonkeyPatch) -> Remember:
+    """Replace a function by one that accepts the same arguments and only remembers them."""
+
+    def handed_over(module: str, name: str) -> dict[str, Any]:
+        real = inspect.signature(getattr(importlib.import_module(module), name))
+        remembered: dict[str, Any] = {}
+        monkeypatch.setattr(
+            f"{module}.{name}",
+            lambda *args, **options: remembered.update(real.bind(*args, **options).arguments),
+        )
+        return remembered
+
+    return handed_over
+
+
+def test_train_hands_over_what_it_was_told(run: Run, tmp_path: Path, handed_over: Remember):
+    told = handed_over("vqspeech.training.vqvae", "train")
+    (tmp_path / "a.yaml").write_text("training: {max_minutes: 9, seed: 7}\n")
+    arguments = "--config a.yaml --train t --dev d --out o --resume --init i --devices 2 --accelerator cpu"
+    code, out, _ = run("train", *arguments.split(), "--training.max_minutes", 5)
+    assert (code, out) == (0, "o\n")
+    config = told.pop("config")
+    assert (config.training.max_minutes, config.training.seed) == (5.0, 7)
+    folders = {"train": Path("t"), "dev": Path("d"), "out": Path("o"), "init": Path("i")}
+    assert told == {**folders, "resume": True, "devices": 2, "nodes": 1, "accelerator": "cpu"}
+
+
+def test_evaluate_hands_over_what_it_was_told(run: Run, handed_over: Remember):
+    told = handed_over("vqspeech.evaluation.runner", "evaluate")
+    arguments = "--model m --data d --train-data t --out o --no-codes n --units-only --copies 3 --seconds 2"
+    code, out, _ = run("evaluate", *arguments.split())
+    assert (code, out) == (0, "o/RESULTS.md\n")
+    folders = {
+        "model": Path("m"),
+        "data": Path("d"),
+        "train_data": Path("t"),
+        "out": Path("o"),
+        "no_codes": Path("n"),
+    }
+    expected = {**folders, "units_only": True, "copies": 3, "seconds": 2.0, "skip_bad": False, "unseen": None}
+    assert expected.items() <= told.items()
+
+
+def test_prepare_makes_data_directories_of_a_folder_of_speakers(run: Run, tmp_path: Path):
+    for speaker in ("anna", "bela", "cleo"):
+        for number in range(4):
+            speech(tmp_path / "corpus" / speaker / f"{number}.wav", seconds=0.5 + 0.1 * number)
+    (tmp_path / "corpus" / "bela" / "4.wav").write_bytes(b"RIFF")
+    arguments = ("--corpus", "corpus", "--data", "data", "--dump", "dump")
+    code, out, err = run("prepare", *arguments)
+    assert (code, out) == (1, "")
+    assert "bela/4.wav" in one_line(err)
+    assert not Path("data").exists()
+    code, out, err = run("prepare", *arguments, "--skip-bad")
+    assert (code, out) == (0, "data\n"), err
+    for name in ("train", "dev", "test"):
+        assert (tmp_path / "data" / name / "wav.scp").read_text()
+
+
+def test_prepare_runs_no_pipe_unless_allowed(run: Run, tmp_path: Path):
+    corpus = data_dir(tmp_path / "corpus", {f"{one}_{n}": one for one in ("anna", "bela", "cleo") for n in "1234"})
+    scp = corpus / "wav.scp"
+    scp.write_text(re.sub(" (.*)", r" touch ran; cat \1 |", scp.read_text()))
+    arguments = ("--corpus", corpus, "--data", "data", "--dump", "dump")
+    code, _, err = run("prepare", *arguments)
+    assert code == 1
+    assert re.search(r"wav\.scp:1: .*--allow-pipes", one_line(err))
+    assert not Path("ran").exists()
+    assert run("prepare", *arguments, "--allow-pipes")[0] == 0
+    assert Path("ran").exists()
+
+
+def test_prepare_wants_one_corpus(run: Run):
+    for sources in ([], ["--miniature", "--download", "x"], ["--corpus", "x", "--download", "y"]):
+        code, _, err = run("prepare", "--data", "data", "--dump", "dump", *sources)
+        assert code == 2
+        assert "give one of --corpus DIR, --miniature and --download DIR" in one_line(err)
+
+
+def test_every_command_tells_its_version(run: Run):
+    for command in COMMANDS:
+        assert run(command, "--version") == (0, f"vqspeech-{command} {vqspeech.__version__}\n", "")

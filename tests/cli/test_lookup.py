@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from vqspeech.cli.lookup import find_model
+from vqspeech.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VQSPEECH_MODEL", raising=False)
+
+
+def make_model(folder: str) -> None:
+    Path(folder).mkdir(parents=True)
+    for file in ("config.json", "model.safetensors"):
+        Path(folder, file).touch()
+
+
+def test_the_flag_wins_over_the_variable(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VQSPEECH_MODEL", "from-variable")
+    assert find_model(Path("from-flag")) == Path("from-flag")
+    assert find_model(None) == Path("from-variable")
+
+
+def test_models_that_were_trained_here_are_listed():
+    make_model("exp/b")
+    make_model("recipes/vctk/exp/a")
+    Path("exp/log").mkdir()
+    with pytest.raises(UsageError, match=r"give --model exp/b or set .*; models here: exp/b, recipes/vctk/exp/a$"):
+        find_model(None)
+
+
+def test_without_any_the_error_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("VQSPEECH_MODEL", "")
+    with pytest.raises(UsageError, match=r"recipes/vctk/run\.sh"):
+        find_model(None)

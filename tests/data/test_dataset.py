@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from tests.speech import RATE, make_data_dir
+from vqspeech.data.dataset import Crops, batches, held_out_crops, speaker_table
+from vqspeech.errors import VqspeechError
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Crops:
+    data = make_data_dir(tmp_path / "train")
+    return Crops(data, speaker_table(data), crop=1280, batch_size=4, sample_rate=RATE, seed=1, steps=5)
+
+
+def test_a_crop_is_a_stretch_of_an_utterance_of_its_speaker(crops: Crops) -> None:
+    batch = crops[3]
+    assert batch.waveform.shape == (4, 1280)
+    assert batch.length.tolist() == [1280] * 4
+    for waveform, row in zip(batch.waveform.numpy(), batch.speaker.tolist(), strict=True):
+        own = [id for id in crops.ids if crops.data.utt2spk[id] == ("a", "b")[row]]
+        windows = (
+            np.lib.stride_tricks.sliding_window_view(soundfile.read(crops.data.wavs[id], dtype="float32")[0], 1280)
+            for id in own
+        )
+        assert any((window == waveform).all(1).any() for window in windows)
+
+
+def test_a_step_has_the_same_batch_whenever_and_however_it_is_read(crops: Crops) -> None:
+    later = list(batches(crops, first=2, workers=0))
+    ahead = list(batches(crops, first=2, workers=1))
+    assert len(later) == 3
+    for step, (one, other) in enumerate(zip(later, ahead, strict=True), 2):
+        assert torch.equal(one.waveform, crops[step].waveform)
+        assert torch.equal(one.waveform, other.waveform)
+    assert not torch.equal(crops[0].waveform, crops[1].waveform)
+
+
+def test_ranks_share_one_batch(crops: Crops) -> None:
+    parts = [crops.share(rank, 2)[1].waveform for rank in range(2)]
+    assert torch.equal(torch.cat(parts), crops[1].waveform)
+    with pytest.raises(VqspeechError, match="3 devices"):
+        crops.share(0, 3)
+
+
+def test_longer_utterances_are_drawn_more_often(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "train", speakers=("a",), utterances=2, seconds=0.3)
+    for id, sign, samples in (("a_000", 1, 9000), ("a_001", -1, 3000)):
+        soundfile.write(data.wavs[id], np.full(samples, sign * 0.5), RATE)
+        data.utt2dur[id] = samples / RATE
+    crops = Crops(data, ("a",), crop=64, batch_size=400, sample_rate=RATE, seed=1, steps=1)
+    drawn = (crops[0].waveform[:, 0] > 0).float().mean()
+    assert drawn == pytest.approx(0.75, abs=0.07)
+
+
+def test_a_short_utterance_is_padded_and_its_length_told(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "train", utterances=1, seconds=0.1)
+    batch = Crops(data, ("a", "b"), crop=3200, batch_size=2, sample_rate=RATE, seed=1, steps=1)[0]
+    assert batch.length.tolist() == [1600, 1600]
+    assert not batch.waveform[:, 1600:].any()
+
+
+def test_held_out_crops_are_of_different_utterances_of_known_speakers(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "dev", speakers=("a", "b", "z"))
+    batch = held_out_crops(data, ("a", "b"), crop=1600, sample_rate=RATE, seconds=0.4)
+    assert batch.waveform.shape == (4, 1600)
+    assert len({tuple(row) for row in batch.waveform.tolist()}) == 4
+    assert set(batch.speaker.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda file: file.unlink(), "a_000"),
+        (lambda file: file.write_bytes(b"no audio"), "a_000"),
+        (lambda file: soundfile.write(file, np.zeros(900), 8000), "8000 Hz, but the model takes 16000"),
+    ],
+)
+def test_an_unreadable_utterance_is_named(tmp_path: Path, harm, message: str) -> None:
+    data = make_data_dir(tmp_path / "train", speakers=("a",), utterances=1)
+    harm(data.wavs["a_000"])
+    with pytest.raises(VqspeechError, match=message):
+        Crops(data, ("a",), crop=64, batch_size=1, sample_rate=RATE, seed=1, steps=1)[0]

@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from vqspeech.data.labels import Phone
+from vqspeech.evaluation.missing import CannotMeasure
+from vqspeech.evaluation.phones import frame_labels, majority_map, phone_accuracy
+
+PHONES = [Phone(0.0, 0.10, "pau"), Phone(0.10, 0.20, "a"), Phone(0.25, 0.30, "b")]
+
+
+def test_a_frame_has_the_phone_at_its_centre():
+    # Centres at 0.02, 0.06, ...: 0.10 begins the phone "a", 0.22 falls in the gap, 0.30 is past the end.
+    labels = frame_labels(PHONES, frames=8, frame_seconds=0.04)
+    assert labels.tolist() == ["pau", "pau", "a", "a", "a", "", "b", ""]
+
+
+def test_labels_are_on_the_axis_of_the_untrimmed_file():
+    whole = frame_labels(PHONES, frames=30, frame_seconds=0.01)
+    trimmed = frame_labels(PHONES, frames=20, frame_seconds=0.01, offset=0.10)
+    assert trimmed.tolist() == whole[10:].tolist()
+    assert trimmed[0] == "a"
+
+
+def test_no_labels_leave_every_frame_unnamed():
+    assert frame_labels([], frames=3, frame_seconds=0.01).tolist() == ["", "", ""]
+
+
+def test_a_code_stands_for_its_commonest_phone_and_an_unseen_one_for_the_commonest_of_all():
+    codes = np.array([0, 0, 0, 1, 1, 1, 1])
+    labels = np.array(["a", "a", "b", "b", "b", "b", "c"])
+    assert majority_map(codes, labels, size=3).tolist() == ["a", "b", "b"]
+
+
+def test_accuracy_by_hand():
+    train_codes = np.array([0, 0, 0, 1, 1, 2])
+    train_labels = np.array(["a", "a", "b", "b", "pau", "a"])
+    # The map is 0: a, 1: b, 2: a; silence counts neither here nor there.
+    test_codes = np.array([0, 1, 2, 0, 1, 1])
+    test_labels = np.array(["a", "b", "b", "pau", "", "a"])
+    scores = phone_accuracy(train_codes, train_labels, test_codes, test_labels, codes=3)
+    assert scores.accuracy == pytest.approx(2 / 4)
+    assert scores.commonest == pytest.approx(2 / 4)  # a
+    assert (scores.phones, scores.train_frames, scores.test_frames) == (2, 5, 4)
+
+
+def test_codes_that_tell_phones_apart_beat_random_ones_and_the_commonest_phone():
+    rng = np.random.default_rng(1)
+    phones = np.array([f"phone{number}" for number in range(10)])
+    train, test = rng.integers(10, size=5000), rng.integers(10, size=5000)
+    scores = phone_accuracy(train * 3, phones[train], test * 3, phones[test], codes=30)
+    assert scores.accuracy == 1.0
+    assert scores.commonest == pytest.approx(0.1, abs=0.02)
+    assert scores.random == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_map_is_learnt_on_train_alone():
+    # On the test side codes and phones are swapped: a map that had seen them would score 1.
+    scores = phone_accuracy(
+        np.array([0, 1]), np.array(["a", "b"]), np.array([0, 1]), np.array(["b", "a"]), codes=2
+    )
+    assert scores.accuracy == 0.0
+
+
+def test_only_silence_cannot_be_measured():
+    with pytest.raises(CannotMeasure, match="no labelled frame"):
+        phone_accuracy(np.array([0]), np.array(["pau"]), np.array([0]), np.array(["a"]), codes=1)

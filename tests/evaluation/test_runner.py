@@ -1,0 +1,127 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.speech import make_data_dir
+from tests.tiny import save_tiny_model
+from vqspeech import audio
+from vqspeech.data.kaldi import DataDir, write_data_dir
+from vqspeech.errors import VqspeechError
+from vqspeech.evaluation import runner
+
+Evaluate = Callable[..., dict]
+
+
+def give_labels(data: DataDir, path: Path) -> Path:
+    """Copy a data dir, with phone labels that change every 0.1 s."""
+    labels = {}
+    for utterance in data.utterances:
+        labels[utterance] = path.parent / "phones" / f"{utterance}.phn"
+        labels[utterance].parent.mkdir(exist_ok=True)
+        lines = [
+            f"{step / 10} {(step + 1) / 10} {'pau' if step == 0 else 'ab'[step % 2]}" for step in range(12)
+        ]
+        labels[utterance].write_text("\n".join(lines) + "\n")
+    texts = dict.fromkeys(data.utterances, "the same text")
+    write_data_dir(replace(data, path=path, labels=labels, texts=texts))
+    return path
+
+
+def write_log(model: Path, lines: list[dict]) -> None:
+    (model / "train").mkdir(parents=True)
+    (model / "train" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
+    """Evaluate a model that was never trained, on seconds of speech."""
+    save_tiny_model(tmp_path / "model", speakers=("a", "b"))
+    write_log(
+        tmp_path / "model",
+        [
+            {"split": "train", "step": 5, "minutes": 0.1, "samples_per_second": 32000.0},
+            {"split": "dev", "step": 10, "minutes": 0.2, "bits_true": 5.0},
+        ],
+    )
+    write_log(tmp_path / "without", [{"split": "dev", "step": 10, "minutes": 0.2, "bits_true": 6.0}])
+    make_data_dir(tmp_path / "train", seconds=1.2)
+    make_data_dir(tmp_path / "test", seconds=1.2)
+    make_data_dir(tmp_path / "unseen", speakers=("c",), utterances=2, seconds=1.2)
+    monkeypatch.setattr(runner, "SPEED_SECONDS", 0.02)
+    monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
+
+    def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
+        small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 4, "command": "make it"}
+        return runner.evaluate(tmp_path / "model", data, train, tmp_path / "out", **(small | options))
+
+    return run
+
+
+def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) -> None:
+    data, train = (
+        give_labels(make_data_dir(tmp_path / name, seconds=1.2), tmp_path / f"{name}-labelled")
+        for name in ("more", "other")
+    )
+    results = evaluate(data, train, unseen=tmp_path / "unseen", parallel=data, no_codes=tmp_path / "without")
+    out = tmp_path / "out"
+    assert json.loads((out / "results.json").read_text()) == results
+    assert (out / "RESULTS.md").read_text().startswith("```sh\nmake it\n```\n")
+    assert not [
+        name
+        for name, value in results.items()
+        if value == {} or (name != "words" and "missing" in str(value))
+    ]
+    assert results["no_codes"]["bits"] - results["no_codes"]["bits_with_codes"] == 1.0
+    assert results["speed"]["training"] == 0.5
+    assert results["model"]["steps"] == 10
+    assert (
+        results["similarity"]["conversions"]["count"]
+        == results["similarity"]["conversions_unseen"]["count"]
+        == 2
+    )
+    assert results["nearest"]["copies"] == 3
+
+    wavs = sorted(path.relative_to(out / "wav").as_posix() for path in (out / "wav").rglob("*.wav"))
+    assert sorted(str(Path(sample["wav"]).relative_to(out / "wav")) for sample in results["samples"]) == [
+        name for name in wavs if not name.startswith("source/")
+    ]
+    assert sum(name.startswith("copy/") for name in wavs) == 3
+    assert all(audio.duration(out / "wav" / name) == pytest.approx(0.05) for name in wavs)
+    assert results["figures"] and all(Path(path).is_file() for path in results["figures"])
+
+
+def test_the_same_numbers_every_time(evaluate: Evaluate) -> None:
+    first, second = evaluate(), evaluate()
+    for results in (first, second):
+        del results["speed"]
+    assert first == second
+
+
+def test_units_only_samples_nothing(evaluate: Evaluate, tmp_path: Path) -> None:
+    results = evaluate(units_only=True)
+    assert "samples" not in results
+    assert results["speed"].keys() == {"training", "encoding"}
+    assert results["phones"] == {"missing": "no phone labels"}
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["RESULTS.md", "results.json"]
+
+
+def test_bad_speech_stops_or_is_counted(evaluate: Evaluate, tmp_path: Path) -> None:
+    bad = tmp_path / "test-wav" / "a_001.flac"
+    bad.write_bytes(bad.read_bytes()[:500])
+    with pytest.raises(VqspeechError, match=r"a_001\.flac"):
+        evaluate(utterances=99)
+    assert not (tmp_path / "out" / "results.json").exists()
+    results = evaluate(utterances=99, skip_bad=True)
+    assert list(results["data"]["test"]["skipped"]) == ["a_001"]
+    assert "| test | 6 | 0.00 | 2 | 1 |" in (tmp_path / "out" / "RESULTS.md").read_text()
+
+
+def test_one_utterance_is_enough_to_end_well(evaluate: Evaluate, tmp_path: Path) -> None:
+    make_data_dir(tmp_path / "lone", speakers=("a",), utterances=1, seconds=0.3)
+    results = evaluate(tmp_path / "lone", conversions=1)
+    assert "missing" in results["bits"]
+    assert "missing" in results["nearest"]
+    assert "- |" in (tmp_path / "out" / "RESULTS.md").read_text()

@@ -1,0 +1,138 @@
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from vqspeech.evaluation.table import render, render_short
+
+SIMILARITY = {
+    "count": 12,
+    "to_target": 0.41,
+    "to_source": 0.12,
+    "target_nearer": 0.75,
+    "source_to_target": -0.05,
+    "source_to_source": 0.71,
+}
+RESULTS = {
+    "command": "bash recipes/vctk/run.sh",
+    "date": "2000-01-01",
+    "commit": "abc1234",
+    "machine": "a machine, 2 cores",
+    "versions": {"vqspeech": "0.1.0", "python": "3.11.0"},
+    "model": {
+        "path": "exp/m",
+        "sample_rate": 16000,
+        "hop": 64,
+        "rate": 250.0,
+        "codes": 128,
+        "speakers": 8,
+        "parameters": 1_234_567,
+        "steps": 500,
+        "minutes": 4.5,
+    },
+    "data": {
+        "test": {"path": "data/test", "utterances": 40, "hours": 0.05, "speakers": 8, "skipped": {"x": "bad"}}
+    },
+    "bits": {"true": 3.21, "shuffled": 5.43, "zeroed": 4.32, "utterances": 40, "seconds": 40.0},
+    "no_codes": {"step": 200, "bits": 5.05, "step_with_codes": 210, "bits_with_codes": 4.04},
+    "codes": {
+        "codes": 128,
+        "frames": 9999,
+        "in_use": 100,
+        "entropy": 6.0,
+        "perplexity": 64.0,
+        "bitrate": {"nominal": 1750.0, "entropy": 1500.0, "merged": 900.0},
+        "utterances": 40,
+    },
+    "codes_unseen": None,
+    "phones": {"accuracy": 0.333, "commonest": 0.07, "random": 0.071, "mfcc_kmeans": 0.3, "phones": 41},
+    "speed": {"training": 0.2, "encoding": 0.01, "sampling": 0.5},
+    "nearest": {
+        "accuracy": 0.95,
+        "chance": 0.05,
+        "choices": 20,
+        "copies": 40,
+        "distance": 4.0,
+        "other_distance": 9.0,
+    },
+    "similarity": {
+        "natural": {"own": 0.7, "other": -0.1, "equal_error_rate": 0.05},
+        "copies": SIMILARITY,
+        "conversions": SIMILARITY,
+        "conversions_unseen": None,
+    },
+    "words": {
+        "judge": "whisper-tiny.en",
+        "originals": {"wer": 0.01, "cer": 0.01, "utterances": 30},
+        "copies": {"wer": 0.27, "cer": 0.2, "utterances": 30},
+        "conversions": None,
+    },
+    "sampling": {"temperature": 1.0, "seconds": 4.0, "folder": "exp/wav"},
+    "samples": [
+        {"source": "a_1", "source_speaker": "a", "seen": True, "speaker": "a", "wav": "exp/wav/copy/a_1.wav"},
+        {"source": "a_1", "source_speaker": "a", "seen": True, "speaker": "b", "wav": "exp/wav/b/a 1_b.wav"},
+    ],
+    "figures": ["exp/figures/a_1_b.png"],
+}
+
+
+def rows(markdown: str) -> dict[str, list[str]]:
+    """First cell of every table row -> the others."""
+    table = [line.strip("|").split("|") for line in markdown.splitlines() if line.startswith("|")]
+    return {name.strip(): [cell.strip() for cell in cells] for name, *cells in table}
+
+
+def test_the_page_begins_with_the_command_that_remakes_it() -> None:
+    page = render(RESULTS)
+    assert page.splitlines()[:3] == ["```sh", "bash recipes/vctk/run.sh", "```"]
+    assert "2000-01-01, commit abc1234, on a machine, 2 cores." in page
+
+
+def test_values_stand_beside_their_baselines() -> None:
+    table = rows(render(RESULTS))
+    assert table["bits per sample"] == ["3.21", "shuffled codes 5.43, zeroed codes 4.32"]
+    assert table["bits per sample on dev after 210 steps"] == [
+        "4.04",
+        "trained without codes, 200 steps: 5.05",
+    ]
+    assert table["phone majority map, frame accuracy without silence"] == [
+        "33.3 %",
+        "commonest of 41 phones 7.0 %, random codes 7.1 %, MFCC k-means 30.0 %",
+    ]
+    assert table["codes in use"][0] == "100 of 128"
+    assert table["word error rate of copies (whisper-tiny.en)"] == ["27.0 % of 30", "originals 1.0 %"]
+    assert table["speaker similarity of conversions to target, to source"][0] == "0.41, 0.12"
+    assert table["real-time factor of sampling"][0] == "0.5"
+    assert table["test"] == ["40", "0.05", "8", "1"]
+
+
+def test_a_conversion_to_hear_is_named() -> None:
+    assert "ffplay -nodisp -autoexit 'exp/wav/b/a 1_b.wav'" in render(RESULTS)
+
+
+@pytest.mark.parametrize("measure", ["bits", "no_codes", "phones", "nearest", "similarity", "words"])
+def test_a_missing_measure_says_why(measure: str) -> None:
+    results = deepcopy(RESULTS) | {measure: {"missing": "for this reason"}}
+    assert ["-", "for this reason"] in rows(render(results)).values()
+
+
+def test_nothing_sampled_leaves_those_rows_out() -> None:
+    results = {name: value for name, value in RESULTS.items() if name not in ("samples", "nearest", "words")}
+    page = render(results)
+    assert "ffplay" not in page
+    assert "word error rate" not in page
+
+
+def test_from_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_text(json.dumps(RESULTS))
+
+    def run(*flags: str) -> str:
+        command = [sys.executable, "-m", "vqspeech.evaluation.table", str(tmp_path / "results.json"), *flags]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert run() == render(RESULTS)
+    assert run("--short") == render_short(RESULTS)
+    assert run("--command", "make it").startswith("```sh\nmake it\n```\n")

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from vqspeech.evaluation import wer
+from vqspeech.evaluation.missing import CannotMeasure, or_missing
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wer.importlib.util, "find_spec", lambda module: object())
+    monkeypatch.delenv(wer.VARIABLE, raising=False)
+
+
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        wer.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object()
+    )
+    with pytest.raises(CannotMeasure, match="not installed: jiwer"):
+        wer.find_whisper()
+
+
+@pytest.mark.usefixtures("installed")
+def test_no_folder_and_a_folder_without_model_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(CannotMeasure, match=r"no Whisper model folder given"):
+        wer.find_whisper()
+    with pytest.raises(CannotMeasure, match="holds no CTranslate2 model"):
+        wer.find_whisper(tmp_path)
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_folder_given_comes_before_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("given", "named"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").touch()
+    monkeypatch.setenv(wer.VARIABLE, str(tmp_path / "named"))
+    assert wer.find_whisper() == tmp_path / "named"
+    assert wer.find_whisper(tmp_path / "given") == tmp_path / "given"
+
+
+def test_what_cannot_be_measured_leaves_its_reason() -> None:
+    def measure() -> dict:
+        raise CannotMeasure("no phone labels")
+
+    assert or_missing(measure) == {"missing": "no phone labels"}
+    assert or_missing(lambda: {"wer": 0.5}) == {"wer": 0.5}
+
+
+def test_error_rates_by_hand() -> None:
+    pytest.importorskip("jiwer", reason="the optional judge is not installed")
+    pytest.importorskip("whisper_normalizer", reason="the optional judge is not installed")
+    # Normalised, b reads "it is 22 mister smith" on both sides: one word in eight differs.
+    references = {"a": "Please call Stella.", "b": "It's twenty two, Mr. Smith", "c": "(coughs)"}
+    heard = {"a": "please, call Ella", "b": "it is 22 mister smith", "c": "hm"}
+    rates = wer.error_rates(references, heard)
+    assert rates.wer == pytest.approx(1 / 8)
+    assert rates.utterances == 2
+    with pytest.raises(CannotMeasure):
+        wer.error_rates({"c": "(coughs)"}, {"c": "hm"})

@@ -1,0 +1,78 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+RUN_JOB = [sys.executable, str(ROOT / "recipes/utils/run_job.py")]
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN_JOB, *map(str, arguments)], capture_output=True, text=True, timeout=60)
+
+
+def test_the_log_opens_with_the_command_and_closes_with_the_time(tmp_path: Path) -> None:
+    log = tmp_path / "a folder" / "log"
+    ran = run(log, "bash", "-c", "echo said; echo complained >&2")
+    assert ran.returncode == 0
+    lines = log.read_text().splitlines()
+    assert lines[0] == "# bash -c 'echo said; echo complained >&2'"
+    assert lines[1].startswith("# Started at ")
+    assert lines[3:5] == ["said", "complained"]
+    assert lines[-1].startswith("# Ended (code 0) at ")
+    assert list(log.parent.iterdir()) == [log]
+
+
+def test_an_array_of_jobs_counts_in_log_and_arguments(tmp_path: Path) -> None:
+    assert run("JOB=2:4", tmp_path / "y.JOB.log", "echo", "part JOB").returncode == 0
+    logs = sorted(tmp_path.iterdir())
+    assert [log.name for log in logs] == ["y.2.log", "y.3.log", "y.4.log"]
+    assert [log.read_text().splitlines()[3] for log in logs] == ["part 2", "part 3", "part 4"]
+
+
+def test_without_an_array_job_is_a_word_like_others(tmp_path: Path) -> None:
+    assert run(tmp_path / "JOB.log", "echo", "JOB").returncode == 0
+    assert "\nJOB\n" in (tmp_path / "JOB.log").read_text()
+
+
+def test_one_failed_job_fails_the_array_and_shows_its_log(tmp_path: Path) -> None:
+    ran = run("JOB=0:1", tmp_path / "JOB.log", "bash", "-c", "echo this is job JOB; exit JOB")
+    assert ran.returncode == 1
+    assert "this is job 1" in ran.stderr
+    assert "this is job 0" not in ran.stderr
+    assert "# Ended (code 1)" in (tmp_path / "1.log").read_text()
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ran = run(tmp_path / "log", "no-such-program")
+    assert ran.returncode == 1
+    assert "no-such-program: No such file or directory" in ran.stderr
+
+
+def test_a_log_without_a_program_is_a_usage_error(tmp_path: Path) -> None:
+    assert run(tmp_path / "log").returncode == 2
+
+
+def test_termination_takes_the_job_down(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    job = subprocess.Popen([*RUN_JOB, str(log), "bash", "-c", "echo $$; exec sleep 600"])
+    deadline = time.monotonic() + 30
+    while not (log.exists() and len(lines := log.read_text().splitlines()) > 3):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(30) == 128 + signal.SIGTERM
+    while _runs(int(lines[3])):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,62 @@
+import subprocess
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+SCRIPT = f"""
+stage=${{FIRST:-0}}
+stop_stage=9
+set -euo pipefail
+. '{ROOT}/recipes/utils/stages.sh'
+work() {{ echo "working, continuing $continuing"; "$@"; echo worked; }}
+run_stage 1 first 'a folder/.first' "$1" work true
+run_stage 2 second 'a folder/.second' "$1" work "$2"
+echo end
+"""
+
+
+def run(folder: Path, settings: str, command: str = "true", **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", SCRIPT, "run.sh", settings, command],
+        cwd=folder,
+        env={"PATH": "/usr/bin:/bin", **variables},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_stage_that_is_done_is_said_and_not_done_again(tmp_path: Path) -> None:
+    assert run(tmp_path, "--x 1").stdout.count("worked") == 2
+    again = run(tmp_path, "--x 1")
+    assert again.returncode == 0
+    assert "worked" not in again.stdout
+    assert again.stdout.count("done already (remove a folder/.") == 2
+
+
+def test_other_settings_do_it_again(tmp_path: Path) -> None:
+    run(tmp_path, "--x 1")
+    assert run(tmp_path, "--x 2").stdout.count("worked") == 2
+    assert run(tmp_path, "--x 1").stdout.count("worked") == 2
+
+
+def test_a_failure_stops_the_run_and_the_same_command_goes_on_from_there(tmp_path: Path) -> None:
+    failed = run(tmp_path, "--x 1", "false")
+    assert failed.returncode != 0
+    assert failed.stdout.count("worked") == 1
+    assert "end" not in failed.stdout
+    assert "stopped in stage 2, second" in failed.stderr
+    mended = run(tmp_path, "--x 1")
+    assert mended.stdout.count("working, continuing true") == 1
+    assert mended.stdout.count("worked") == 1
+    assert mended.returncode == 0
+
+
+def test_what_was_begun_with_other_settings_is_not_continued(tmp_path: Path) -> None:
+    run(tmp_path, "--x 1", "false")
+    assert "continuing true" not in run(tmp_path, "--x 2").stdout
+
+
+def test_stages_before_the_first_asked_for_are_left_out(tmp_path: Path) -> None:
+    ran = run(tmp_path, "--x 1", FIRST="2")
+    assert "stage 1" not in ran.stdout
+    assert ran.stdout.count("worked") == 1

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vqspeech
+from tests.speech import RATE, voice
+from tests.tiny import save_tiny_model
+from vqspeech import codec as codec_module
+from vqspeech.codec import Codec
+from vqspeech.errors import VqspeechError
+
+
+@pytest.fixture
+def codec(tmp_path: Path) -> Codec:
+    save_tiny_model(tmp_path / "model")
+    return vqspeech.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize("samples", [1, 63, 64, 65, 1000])
+def test_encode_gives_one_unit_per_hop_rounded_up(codec: Codec, samples: int) -> None:
+    units = codec.encode(voice(100, 1, seed=0)[:samples])
+    assert units.dtype == np.int64
+    assert units.shape == (-(-samples // 64),)
+    assert 0 <= units.min() <= units.max() < codec.codes == 16
+
+
+def test_long_audio_in_stretches_gives_the_units_of_the_whole(codec: Codec, monkeypatch) -> None:
+    waveform = voice(100, 2.01, seed=0)
+    whole = codec.encode(waveform)
+    assert len(np.unique(whole)) > 1
+    monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.25)
+    assert np.array_equal(codec.encode(waveform), whole)
+
+
+def test_the_level_of_the_recording_does_not_matter(codec: Codec) -> None:
+    waveform = voice(100, 0.5, seed=0)
+    assert np.array_equal(codec.encode(waveform), codec.encode(waveform * 0.25))
+
+
+def test_convert_keeps_the_length_and_the_seed_decides(codec: Codec) -> None:
+    waveform = voice(100, 0.05, seed=0)
+    first, again = (codec.convert(waveform, "p226", seed=3) for _ in range(2))
+    assert first.shape == waveform.shape
+    assert first.dtype == np.float32
+    assert np.abs(first).max() <= 1
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, codec.convert(waveform, "p226", seed=4))
+    assert not np.array_equal(first, codec.convert(waveform, "p225", seed=3))
+
+
+def test_a_batch_gives_each_utterance_its_length_and_order(codec: Codec) -> None:
+    shares: list[float] = []
+    waveforms = codec.decode_batch([[1, 2, 3], [4], [5, 6]], ["p225", "p226", "p225"], heard=shares.append)
+    assert [len(w) for w in waveforms] == [3 * 64, 64, 2 * 64]
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
+
+
+def test_greedy_decoding_of_a_batch_equals_one_by_one(codec: Codec) -> None:
+    together = codec.decode_batch([[1, 2, 3], [4, 5, 6]], ["p225", "p226"], temperature=0)
+    for units, speaker, waveform in zip([[1, 2, 3], [4, 5, 6]], ["p225", "p226"], together, strict=True):
+        assert np.allclose(codec.decode(units, speaker, temperature=0), waveform)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda c: c.decode([1], "p22"), "no speaker 'p22'; did you mean p225, p226|p226, p225"),
+        (lambda c: c.decode([1], "zz"), "it knows p225, p226"),
+        (lambda c: c.decode([16], "p225"), "cannot decode unit 16: .* has units 0 to 15"),
+        (lambda c: c.decode([-1], "p225"), "cannot decode unit -1"),
+        (lambda c: c.decode([], "p225"), "cannot decode units of shape"),
+        (lambda c: c.decode([1], "p225", temperature=-1), "temperature -1 is below 0"),
+        (lambda c: c.encode(np.zeros((2, 100))), "expected samples"),
+        (lambda c: c.encode(np.zeros(0)), "expected samples"),
+    ],
+)
+def test_misuse_is_told_in_a_line(codec: Codec, call, message: str) -> None:
+    with pytest.raises(VqspeechError, match=message):
+        call(codec)
+
+
+def test_silence_encodes(codec: Codec) -> None:
+    assert len(codec.encode(np.zeros(RATE // 10, np.float32))) == 25

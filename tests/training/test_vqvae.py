@@ -1,0 +1,137 @@
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.speech import make_data_dir
+from tests.tiny import TRAINING, tiny_config
+from vqspeech.config import Config
+from vqspeech.errors import VqspeechError
+from vqspeech.hub import from_pretrained
+from vqspeech.training.log import read_metrics
+from vqspeech.training.vqvae import train
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    make_data_dir(tmp_path / "train")
+    make_data_dir(tmp_path / "dev", utterances=2)
+    return tmp_path
+
+
+def run(data: Path, out: str, config: Config | None = None, **options: object) -> Path:
+    train(config or tiny_config(), data / "train", data / "dev", data / out, accelerator="cpu", **options)
+    return data / out
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "train" / "state.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_what_a_run_leaves_behind(data: Path) -> None:
+    out = run(data, "out")
+    model = from_pretrained(out)
+    assert model.speakers == ("a", "b")
+    assert model.model.bottleneck.started
+    assert model.notes["step"] in (2, 4, 6)
+    lines = read_metrics(out / "train" / "metrics.jsonl")
+    assert [line["step"] for line in lines if line["split"] == "dev"] == [2, 4, 6]
+    last = lines[-1]
+    assert {"bits_true", "bits_shuffled", "bits_zeroed", "perplexity", "codes_in_use"} <= last.keys()
+    assert list((out / "train").glob("events.out.tfevents.*"))
+
+
+def test_training_learns(data: Path) -> None:
+    settings = dataclasses.replace(TRAINING, max_steps=100, eval_every=100, warmup_steps=5, learning_rate=1e-2)
+    out = run(data, "out", tiny_config(settings, start_steps=5))
+    bits = [line["bits"] for line in read_metrics(out / "train" / "metrics.jsonl") if line["split"] == "train"]
+    # Knowing nothing costs eight bits.
+    assert bits[0] > 7.8
+    assert bits[-1] < 7.2
+
+
+def test_resumed_equals_never_stopped(data: Path) -> None:
+    whole = run(data, "whole")
+    # The same schedule, cut after the checkpoint at step 4.
+    first = subprocess.run([sys.executable, "-c", CUT.format(root=data, out=data / "cut", kill_at=5)], cwd=ROOT)
+    assert first.returncode == -signal.SIGKILL
+    assert not same(whole, data / "cut")
+    resumed = run(data, "cut", resume=True)
+    assert same(whole, resumed)
+    assert load_file(whole / "model.safetensors").keys() == load_file(resumed / "model.safetensors").keys()
+    steps = [line["step"] for line in read_metrics(resumed / "train" / "metrics.jsonl") if line["split"] == "dev"]
+    assert steps == [2, 4, 6]
+
+
+ROOT = Path(__file__).parents[2]
+CUT = """
+import os, signal
+from pathlib import Path
+from tests.tiny import tiny_config
+from vqspeech.training import vqvae
+before = vqvae.VQVAETask.before_step
+def killed(task, step):
+    if step == {kill_at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    before(task, step)
+vqvae.VQVAETask.before_step = killed
+root = Path("{root}")
+vqvae.train(tiny_config(), root / "train", root / "dev", Path("{out}"), accelerator="cpu")
+"""
+
+
+def test_a_run_is_not_overwritten(data: Path) -> None:
+    run(data, "out")
+    with pytest.raises(VqspeechError, match="holds a run already: continue it with --resume"):
+        run(data, "out")
+
+
+def test_init_keeps_the_weights_and_gives_new_speakers_rows(data: Path) -> None:
+    old = run(data, "old")
+    make_data_dir(data / "more", speakers=("a", "c"))
+    still = dataclasses.replace(TRAINING, max_steps=1, learning_rate=0.0)
+    train(tiny_config(still), data / "more", data / "dev", data / "new", init=old, accelerator="cpu")
+    before, after = from_pretrained(old), from_pretrained(data / "new")
+    assert after.speakers == ("a", "b", "c")
+    table = before.model.speakers.weight
+    assert torch.equal(after.model.speakers.weight[:2], table)
+    assert torch.allclose(after.model.speakers.weight[2], table.mean(0))
+    assert torch.equal(after.model.decoder.dilated, before.model.decoder.dilated)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(data: Path) -> None:
+    settings = dataclasses.replace(TRAINING, learning_rate=1e30, gradient_clip=1e30, warmup_steps=1)
+    with pytest.raises(VqspeechError, match=r"with a lower --training.learning_rate"):
+        run(data, "out", tiny_config(settings))
+
+
+def test_collapsed_codes_are_told(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = dataclasses.replace(TRAINING, max_steps=4)
+    run(data, "out", tiny_config(settings, codes=512, restart=0.0, kmeans=False, start_steps=0))
+    assert "the codes are collapsing" in capsys.readouterr().err
+
+
+def test_a_budget_in_minutes_ends_the_run(data: Path) -> None:
+    settings = dataclasses.replace(TRAINING, max_steps=100_000, max_minutes=0.05)
+    start = time.monotonic()
+    out = run(data, "out", tiny_config(settings))
+    assert time.monotonic() - start < 30
+    last = read_metrics(out / "train" / "metrics.jsonl")[-1]
+    assert 0.05 <= last["minutes"] < 0.3 and last["split"] == "dev"
+
+
+def test_without_codes_the_true_ones_are_worth_nothing(data: Path) -> None:
+    out = run(data, "out", tiny_config(name="none"))
+    last = read_metrics(out / "train" / "metrics.jsonl")[-1]
+    assert last["bits_true"] == last["bits_shuffled"] == last["bits_zeroed"]

@@ -1,0 +1,20 @@
+"""Discrete speech representations: a VQ-VAE on raw waveforms with a WaveNet decoder (van den Oord et al. 2017)."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
+
+__version__ = "0.1.0"
+
+
+def load(model: str | Path, device: str = "cpu") -> "Codec":
+    """Load a trained model folder as a `Codec` with `encode`, `decode` and `convert`.
+
+    Raises VqspeechError when the folder is missing, damaged or of another format version.
+    """
+    # torch takes about two seconds to import: `import vqspeech` itself stays light.
+    from vqspeech.codec import Codec
+
+    return Codec.load(Path(model), device=device)

@@ -1,0 +1,229 @@
+"""Audio files in and out, and the one normalisation of speech that the whole project uses.
+
+A waveform is a mono float32 array of shape [T] with full scale at 1.0.
+
+The normalisation (bits per sample depend on it, so it is fixed): `speech_span` drops the silence at both
+edges, `level_gain` then brings the speech to one level. Training audio gets both, conversion the level alone.
+"""
+
+import io
+import re
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from vqspeech.errors import VqspeechError
+from vqspeech.files import atomic_write
+
+# Of the many formats libsndfile reads, the endings that mark a file in a corpus folder as audio.
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph"})
+WRITTEN_FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".opus": ("OGG", "OPUS"),
+}
+
+FRAME_SECONDS = 0.02
+LEVEL_DBFS = -23.0
+LEVEL_RANGE_DB = 30.0
+PEAK = 0.95
+SPAN_RANGE_DB = 35.0
+SPAN_MARGIN_SECONDS = 0.05
+
+
+class AudioError(VqspeechError):
+    """Audio that cannot be read or written; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """A shell command that prints an audio file, as `wav.scp` may hold."""
+
+    command: str
+
+    def __str__(self) -> str:
+        return f"{self.command} |"
+
+
+Source = Path | Pipe
+
+
+def read(source: Source, sample_rate: int) -> np.ndarray:
+    """Read any file libsndfile knows as a waveform [T] at `sample_rate`; channels are averaged.
+
+    Raises AudioError when the file is missing, damaged, truncated, without samples, or holds NaN or infinity.
+    """
+    samples, file_rate = _decode_pipe(source) if isinstance(source, Pipe) else _decode_file(Path(source))
+    if not len(samples):
+        raise AudioError(f"{source}: holds no samples")
+    if not np.isfinite(samples).all():
+        raise AudioError(f"{source}: holds samples that are NaN or infinite")
+    waveform = soxr.resample(samples.mean(axis=1), file_rate, sample_rate, quality="HQ")
+    if not len(waveform):
+        raise AudioError(f"{source}: shorter than one sample at {sample_rate} Hz")
+    return waveform
+
+
+def write(path: Path, waveform: np.ndarray, sample_rate: int, comment: str = "") -> None:
+    """Write a waveform [T], clipped to [-1, 1], whole or not at all, in the format that the ending names.
+
+    The endings: .wav and .flac (16-bit PCM), .ogg (Vorbis), .opus. `comment` goes into the file's tags.
+    Raises AudioError for another ending, for samples that are no numbers, and when the format lacks the rate.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in WRITTEN_FORMATS:
+        raise AudioError(f"{path}: its ending names no format; write .wav, .flac, .ogg or .opus")
+    if not np.isfinite(waveform).all():
+        raise AudioError(f"{path}: not written, since its samples are NaN or infinite")
+    container, subtype = WRITTEN_FORMATS[path.suffix.lower()]
+    clipped = np.clip(np.asarray(waveform, dtype=np.float32), -1.0, 1.0)
+    # Encoded in memory, since libsndfile can miss that the disk is full while it closes a file.
+    encoded = io.BytesIO()
+    try:
+        with soundfile.SoundFile(encoded, "w", sample_rate, 1, subtype, format=container) as file:
+            if comment:
+                file.comment = comment
+            # libsndfile's Vorbis and Opus encoders overflow the stack when given minutes at once.
+            for start in range(0, len(clipped), sample_rate):
+                file.write(clipped[start : start + sample_rate])
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: cannot be written at {sample_rate} Hz: {_reason(error)}") from error
+    with atomic_write(path, "wb") as file:
+        file.write(encoded.getbuffer())
+
+
+def duration(path: Path) -> float:
+    """Return the length of an audio file in seconds, from its header alone.
+
+    Raises AudioError when the file is missing or is no audio.
+    """
+    with _open(path) as file:
+        return file.frames / file.samplerate
+
+
+def comment(path: Path) -> str:
+    """Return the comment in the tags of an audio file, "" when there is none. Errors as in `duration`."""
+    with _open(path) as file:
+        return file.comment
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether the last sample that the header of a file promises is there. Errors as in `duration`."""
+    with _open(path) as file:
+        try:
+            return file.seek(-1, io.SEEK_END) >= 0 and len(file.read(1)) == 1
+        except soundfile.LibsndfileError:
+            return False
+
+
+def level_gain(waveform: np.ndarray, sample_rate: int) -> float:
+    """Return the factor that brings the speech in a waveform [T] to `LEVEL_DBFS`; 1.0 for digital silence.
+
+    The level is the RMS over those frames of 20 ms that are within 30 dB of the loudest, so that pauses do
+    not count. The factor is smaller where the loudest sample would come to lie above `PEAK`.
+    """
+    power = _frame_power(waveform, sample_rate)
+    if not power.any():
+        return 1.0
+    active = power[power >= power.max() * 10 ** (-LEVEL_RANGE_DB / 10)]
+    wanted = 10 ** (LEVEL_DBFS / 20) / np.sqrt(active.mean())
+    return float(min(wanted, PEAK / np.abs(waveform).max()))
+
+
+def speech_span(waveform: np.ndarray, sample_rate: int) -> tuple[int, int]:
+    """Return [start, end) in samples of a waveform [T] without the silence at its edges.
+
+    Speech starts and ends with three frames (60 ms) in a row that are within 35 dB of the loudest frame, both
+    measured on the first difference of the waveform; 50 ms before and after are kept. A waveform without
+    three such frames is kept whole.
+    """
+    # The difference weighs down hum and rumble, which else hide the silence of VCTK; clicks last one frame.
+    power = _frame_power(np.diff(waveform, prepend=waveform[:1]), sample_rate)
+    active = (power > 0) & (power >= power.max(initial=0.0) * 10 ** (-SPAN_RANGE_DB / 10))
+    runs = np.flatnonzero(active[:-2] & active[1:-1] & active[2:])
+    if not runs.size:
+        return 0, len(waveform)
+    frame, margin = round(FRAME_SECONDS * sample_rate), round(SPAN_MARGIN_SECONDS * sample_rate)
+    start, end = int(runs[0]) * frame, int(runs[-1] + 3) * frame
+    return max(0, start - margin), min(len(waveform), end + margin)
+
+
+def _frame_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return the mean square of each frame of 20 ms [F]; the last one may be short."""
+    starts = np.arange(0, len(waveform), round(FRAME_SECONDS * sample_rate))
+    if not starts.size:
+        return np.zeros(0)
+    lengths = np.diff(starts, append=len(waveform))
+    return np.add.reduceat(np.square(waveform, dtype=np.float64), starts) / lengths
+
+
+def _decode_file(path: Path) -> tuple[np.ndarray, int]:
+    """Return samples [T, channels] as they are in a file, and their rate in Hz."""
+    with _open(path) as file:
+        _refuse_truncated(file, path)
+        try:
+            samples = file.read(dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{path}: damaged or truncated: {_reason(error)}") from error
+        if len(samples) < file.frames:
+            raise AudioError(f"{path}: truncated: {len(samples)} of {file.frames} samples are there")
+        return samples, file.samplerate
+
+
+def _decode_pipe(pipe: Pipe) -> tuple[np.ndarray, int]:
+    # A program that writes into a pipe cannot know its length, so header sizes are not held against it.
+    done = subprocess.run(pipe.command, shell=True, stdin=subprocess.DEVNULL, capture_output=True)
+    if done.returncode:
+        complaint = done.stderr.decode(errors="replace").strip().splitlines() or ["it says nothing"]
+        raise AudioError(f"{pipe}: the command ended with {done.returncode}: {complaint[-1]}")
+    try:
+        return soundfile.read(io.BytesIO(done.stdout), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{pipe}: the command printed no audio: {_reason(error)}") from error
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    if not path.stat().st_size:
+        raise AudioError(f"{path}: empty file")
+    try:
+        return soundfile.SoundFile(path)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioError(f"{path}: cannot be read as audio: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "error_string", "") or str(error)
+    return " ".join(reason.split()).rstrip(".")
+
+
+def _refuse_truncated(file: soundfile.SoundFile, path: Path) -> None:
+    """Raise AudioError where libsndfile itself would quietly return what is left of a file."""
+    # For WAV and AIFF libsndfile notes the size that the header promised. Streams carry a huge or no size.
+    promised = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    if promised and int(promised[2]) < int(promised[1]) < 0x7FFF0000:
+        raise AudioError(f"{path}: truncated: {promised[2]} of {promised[1]} bytes of sound are there")
+    if file.format == "OGG" and not _last_ogg_page_is_whole(path):
+        raise AudioError(f"{path}: truncated: its last page is cut")
+
+
+def _last_ogg_page_is_whole(path: Path) -> bool:
+    """Tell whether an Ogg file ends where its last page ends (RFC 3533, section 6)."""
+    largest_page = 27 + 255 + 255 * 255
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - largest_page))
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27:
+        return False
+    (segments,) = struct.unpack_from("B", page, 26)
+    return len(page) >= 27 + segments + sum(page[27 : 27 + segments])

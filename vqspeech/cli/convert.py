@@ -1,0 +1,74 @@
+"""vqspeech-convert: a recording in another voice."""
+
+from pathlib import Path
+
+from vqspeech.cli.harness import run
+from vqspeech.cli.lookup import find_model
+from vqspeech.errors import UsageError, VqspeechError
+from vqspeech.files import check_id
+from vqspeech.progress import meter
+
+
+def convert(
+    *,
+    src: Path | None = None,
+    speaker: str | None = None,
+    out: Path | None = None,
+    model: Path | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
+    force: bool = False,
+    list_speakers: bool = False,
+) -> None:
+    """Say what a recording says in the voice of a speaker that the model knows.
+
+    Args:
+        src: the recording, of any format that libsndfile reads, at any rate, with any number of channels
+        speaker: the voice, one that --list-speakers names
+        out: file to write, .wav .flac .ogg or .opus, at the model's rate (default: ./SRC_SPEAKER.wav)
+        model: model folder (default: $VQSPEECH_MODEL)
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        seed: another seed, another rendering
+        force: overwrite a file that exists
+        list_speakers: print the voices of the model and end
+
+    Example:
+        vqspeech-convert --src a.wav --speaker p225
+        VQSPEECH_MODEL=exp/vctk_base vqspeech-convert --src a.mp3 --speaker p225 --out b.flac
+    """
+    folder = find_model(model)
+    if list_speakers:
+        import vqspeech
+
+        print(*vqspeech.load(folder).speakers, sep="\n")
+        return
+    if src is None or speaker is None:
+        raise UsageError("give --src FILE and --speaker NAME (or --list-speakers)")
+    out = out or Path(f"{src.stem}_{check_id(speaker)}.wav")
+    if out.exists() and not force:
+        raise VqspeechError(f"{out} exists already; overwrite it with -f, or name another with --out")
+    import vqspeech
+    from vqspeech import audio
+
+    # What can be told now is told before minutes of sampling.
+    if out.suffix.lower() not in audio.WRITTEN_FORMATS:
+        raise UsageError(f"--out {out}: write one of {' '.join(audio.WRITTEN_FORMATS)}")
+    codec = vqspeech.load(folder)
+    codec.speaker_index(speaker)
+    waveform = audio.read(src, codec.sample_rate)
+    seconds = len(waveform) / codec.sample_rate
+    with meter("convert", round(seconds), "s of audio") as show:
+        converted = codec.convert(
+            waveform, speaker, temperature, seed, heard=lambda share: show(round(share * seconds))
+        )
+    audio.write(out, converted, codec.sample_rate)
+    print(out)
+
+
+def main() -> None:
+    """Run the command."""
+    run(convert)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""vqspeech-decode: discrete units become audio, in any of the model's voices."""
+
+from pathlib import Path
+
+from vqspeech.cli.harness import run
+from vqspeech.cli.lookup import find_model
+from vqspeech.errors import UsageError
+
+
+def decode(
+    *,
+    units: Path,
+    speaker: str,
+    out: Path,
+    model: Path | None = None,
+    data: Path | None = None,
+    utterances: str | None = None,
+    temperature: float = 1.0,
+    seed: int = 0,
+    force: bool = False,
+) -> None:
+    """Speak units: OUT/<speaker>/<utterance>.wav for each, and OUT/wav.scp, which lists them.
+
+    Wavs that exist already are kept.
+
+    Args:
+        units: folder that vqspeech-units wrote
+        speaker: a voice of the model, several parted by commas, or `source`, the utterance's own speaker
+        out: folder for the wavs
+        model: model folder (default: $VQSPEECH_MODEL)
+        data: data directory that says who spoke each utterance; --speaker source needs it
+        utterances: how many utterances, evenly spread, or a file with an id a line (default: all)
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        seed: another seed, another rendering
+        force: make wavs anew that exist already
+
+    Example:
+        vqspeech-decode --model exp/vctk_base --units exp/vctk_base/units/test --speaker p225,p226 --out wavs
+        vqspeech-decode ... --speaker source --data data/vctk/test --utterances 10
+    """
+    folder = find_model(model)
+    voices = speaker.split(",")
+    if "source" in voices and data is None:
+        raise UsageError("--speaker source needs --data DIR, the data directory that says who spoke")
+    import vqspeech
+    from vqspeech.data.kaldi import read_data_dir
+    from vqspeech.units.resynthesise import choose, resynthesise
+    from vqspeech.units.store import read_units
+
+    stored = read_units(units).units
+    resynthesise(
+        vqspeech.load(folder),
+        {id: stored[id] for id in choose(stored, utterances)},
+        voices,
+        out,
+        utt2spk=read_data_dir(data).utt2spk if data else None,
+        temperature=temperature,
+        seed=seed,
+        force=force,
+    )
+    print(out / "wav.scp")
+
+
+def main() -> None:
+    """Run the command."""
+    run(decode)
+
+
+if __name__ == "__main__":
+    main()

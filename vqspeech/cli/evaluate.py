@@ -1,0 +1,81 @@
+"""vqspeech-evaluate: what a model is worth, in numbers."""
+
+from pathlib import Path
+
+from vqspeech.cli.harness import run
+from vqspeech.cli.lookup import find_model
+
+
+def evaluate(
+    *,
+    data: Path,
+    train_data: Path,
+    out: Path,
+    model: Path | None = None,
+    unseen: Path | None = None,
+    parallel: Path | None = None,
+    no_codes: Path | None = None,
+    units_only: bool = False,
+    skip_bad: bool = False,
+    utterances: int = 300,
+    copies: int = 40,
+    conversions: int = 24,
+    seconds: float = 4.0,
+    temperature: float = 1.0,
+    whisper: Path | None = None,
+    command: str | None = None,
+) -> None:
+    """Measure a model on held-out speech; results.json holds every number, RESULTS.md the table.
+
+    Args:
+        data: data directory of held-out utterances of the model's own speakers
+        train_data: data directory that the model learned from; baselines and target voices are fitted to it
+        out: folder for results.json, RESULTS.md, wav/ and figures/
+        model: model folder (default: $VQSPEECH_MODEL)
+        unseen: data directory of speakers that the model never heard, as sources
+        parallel: data directory of sentences that several speakers read
+        no_codes: model folder of the same decoder trained without codes, to compare with
+        units_only: leave out whatever needs sampling
+        skip_bad: carry on past unreadable utterances and count them
+        utterances: utterances of each data directory to measure codes and phones on
+        copies: copy-syntheses to make
+        conversions: conversions to make
+        seconds: longest copy and conversion, in seconds
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        whisper: folder of a Whisper model of faster-whisper, for word errors (default: $VQSPEECH_WHISPER)
+        command: the command that remakes the table, for its first line (default: this one)
+
+    Example:
+        vqspeech-evaluate --model exp/base --data data/vctk/test --train-data data/vctk/train --out exp
+    """
+    folder = find_model(model)
+    from vqspeech.evaluation.runner import evaluate as measure
+
+    measure(
+        folder,
+        data,
+        train_data,
+        out,
+        unseen=unseen,
+        parallel=parallel,
+        no_codes=no_codes,
+        units_only=units_only,
+        skip_bad=skip_bad,
+        utterances=utterances,
+        copies=copies,
+        conversions=conversions,
+        seconds=seconds,
+        temperature=temperature,
+        whisper=whisper,
+        command=command,
+    )
+    print(out / "RESULTS.md")
+
+
+def main() -> None:
+    """Run the command."""
+    run(evaluate)
+
+
+if __name__ == "__main__":
+    main()

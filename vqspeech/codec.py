@@ -1,0 +1,142 @@
+"""A trained model ready for use: audio to units, units to speech, one voice to another."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+
+from vqspeech import audio
+from vqspeech.config import ModelConfig
+from vqspeech.errors import VqspeechError, did_you_mean
+from vqspeech.hub import from_pretrained
+from vqspeech.models.vqvae import VQVAE
+from vqspeech.synthesis import sample
+
+ENCODE_SECONDS = 30.0
+"""Longer audio is encoded in stretches of this length, with enough context that the codes stay the same."""
+STREAMS = 64
+"""Utterances that are decoded at once."""
+
+
+class Codec:
+    """A model with the audio handling around it; made by `vqspeech.load`."""
+
+    def __init__(self, model: VQVAE, config: ModelConfig, speakers: tuple[str, ...], name: str) -> None:
+        self.model, self.config, self.speakers, self.name = model.eval(), config, speakers, name
+        self.sample_rate = config.sample_rate
+        self.hop = config.hop
+        self.codes = model.bottleneck.codes
+
+    @classmethod
+    def load(cls, folder: Path, device: str = "cpu") -> Self:
+        """Read a model folder; raises VqspeechError when it is missing, damaged or of another format version."""
+        loaded = from_pretrained(folder, device)
+        return cls(loaded.model, loaded.config, loaded.speakers, str(folder))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's weights are."""
+        return next(self.model.parameters()).device
+
+    def speaker_index(self, speaker: str) -> int:
+        """The speaker's row in the table; raises VqspeechError with near matches for an unknown one."""
+        if speaker not in self.speakers:
+            near = did_you_mean(speaker, self.speakers) or f"; it knows {', '.join(self.speakers[:8])}" + (
+                " and others" if len(self.speakers) > 8 else ""
+            )
+            raise VqspeechError(f"model {self.name} knows no speaker {speaker!r}{near}")
+        return self.speakers.index(speaker)
+
+    def encode(self, waveform: np.ndarray, level: bool = True) -> np.ndarray:
+        """Samples `[T]` at the model's rate -> units `[ceil(T / hop)]`, int64 in 0..K-1.
+
+        The level is brought to that of the training audio first, unless `level` is False.
+        """
+        waveform = np.asarray(waveform, dtype=np.float32)
+        if waveform.ndim != 1 or len(waveform) == 0:
+            raise VqspeechError(f"cannot encode an array of shape {waveform.shape}: expected samples [T], T > 0")
+        if level:
+            waveform = waveform * audio.level_gain(waveform, self.sample_rate)
+        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
+        context = self.model.encoder.context
+        total = -(-len(waveform) // self.hop)
+        units = []
+        for first in range(0, total, stretch):
+            last = min(first + stretch, total)
+            begin = max(0, first - context)
+            part = torch.from_numpy(waveform[begin * self.hop : (last + context) * self.hop])
+            codes = self.model.encode(part.to(self.device).unsqueeze(0)).indices[0]
+            units.append(codes[first - begin : last - begin].cpu().numpy())
+        return np.concatenate(units)
+
+    def decode(
+        self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float = 1.0, seed: int = 0
+    ) -> np.ndarray:
+        """Units `[N]` -> samples `[N * hop]` at the model's rate in this speaker's voice."""
+        return self.decode_batch([units], [speaker], temperature, seed)[0]
+
+    def decode_batch(
+        self,
+        units: Sequence[Sequence[int] | np.ndarray],
+        speakers: Sequence[str],
+        temperature: float = 1.0,
+        seed: int = 0,
+        heard: Callable[[float], None] | None = None,
+    ) -> list[np.ndarray]:
+        """Several utterances at once, which costs little more than the longest of them.
+
+        `heard(share)` is called now and then with the share of the work that is done.
+        """
+        rows = [self.speaker_index(name) for name in speakers]
+        if temperature < 0:
+            raise VqspeechError(f"temperature {temperature} is below 0: 0 takes the likeliest, 1 draws as trained")
+        arrays = [self._check(entry) for entry in units]
+        waveforms: list[np.ndarray] = [np.zeros(0, np.float32)] * len(arrays)
+        # Neighbours in length share a batch, so that little is decoded past an utterance's end.
+        order = sorted(range(len(arrays)), key=lambda i: len(arrays[i]))
+        work, done = sum(len(arrays[i]) for i in order), 0
+        for start in range(0, len(order), STREAMS):
+            chosen = order[start : start + STREAMS]
+            padded = np.zeros((len(chosen), max(len(arrays[i]) for i in chosen)), np.int64)
+            for row, i in enumerate(chosen):
+                padded[row, : len(arrays[i])] = arrays[i]
+            indices = torch.from_numpy(padded).to(self.device)
+            speaker = torch.tensor([rows[i] for i in chosen], device=self.device)
+            generator = torch.Generator(self.device).manual_seed(seed)
+            conditioning = self.model.conditioning(indices, speaker)
+            size = sum(len(arrays[i]) for i in chosen)
+
+            def tell(frame: int, frames: int = conditioning.shape[2], size: int = size, done: int = done) -> None:
+                if heard is not None:
+                    heard((done + size * frame / frames) / work)
+
+            drawn = sample(self.model.decoder, conditioning, temperature, generator, tell).cpu().numpy()
+            done += size
+            for row, i in enumerate(chosen):
+                waveforms[i] = drawn[row, : len(arrays[i]) * self.hop]
+        return waveforms
+
+    def convert(
+        self,
+        waveform: np.ndarray,
+        speaker: str,
+        temperature: float = 1.0,
+        seed: int = 0,
+        heard: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level."""
+        self.speaker_index(speaker)
+        return self.decode_batch([self.encode(waveform)], [speaker], temperature, seed, heard)[0][: len(waveform)]
+
+    def _check(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
+        array = np.asarray(units, dtype=np.int64)
+        if array.ndim != 1 or len(array) == 0:
+            raise VqspeechError(f"cannot decode units of shape {array.shape}: expected [N], N > 0")
+        if array.min() < 0 or array.max() >= self.codes:
+            raise VqspeechError(
+                f"cannot decode unit {int(array.max() if array.max() >= self.codes else array.min())}: "
+                f"model {self.name} has units 0 to {self.codes - 1}"
+            )
+        return array

@@ -1,0 +1,228 @@
+"""Every setting of a model and its training: frozen dataclasses, read from YAML, overridden by dotted flags."""
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from vqspeech.errors import UsageError, VqspeechError, did_you_mean
+
+T = TypeVar("T")
+
+
+class ConfigError(UsageError):
+    """A setting that does not exist or cannot hold that value."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """The strided convolutions that turn the waveform into frames (Oord et al. 2017, section 4.3)."""
+
+    strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
+    """One convolution each, of kernel twice the stride; their product is the hop in samples."""
+    channels: int = 128
+    """Channels of the strided convolutions."""
+    hidden: int = 256
+    """Channels of the residual blocks at frame rate."""
+    dilations: tuple[int, ...] = (1, 2, 4)
+    """Dilation in frames of each residual block (kernel 3); empty for none."""
+
+
+@dataclass(frozen=True)
+class BottleneckConfig:
+    """What stands between encoder and decoder."""
+
+    name: Literal["vq", "none"] = "vq"
+    """vq: nearest code; none: nothing passes (the same decoder trained without codes)."""
+    codes: int = 512
+    """K, the number of codes."""
+    dim: int = 64
+    """D, the width of a code."""
+    beta: float = 0.25
+    """Weight of the commitment loss."""
+    codebook: Literal["ema", "loss"] = "ema"
+    """How codes follow the encoder: exponential moving averages (appendix A.1) or the codebook loss."""
+    ema_decay: float = 0.99
+    """Decay of the moving averages, per step."""
+    normalise: bool = True
+    """Scale every frame of the encoder's output to unit variance over its D values."""
+    start_steps: int = 200
+    """Steps with unquantised latents before k-means places the codes; 0 places them before the first step."""
+    kmeans: bool = True
+    """Place the first codes by k-means on training frames; otherwise they start at random."""
+    restart: float = 0.05
+    """A code used less often than this share of the mean use is moved to a frame of the batch; 0 never."""
+    jitter: float = 0.0
+    """Probability that a frame takes a neighbour's code in training (Chorowski et al. 2019, section III-D)."""
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """The WaveNet (Oord et al. 2016) and the network that prepares its conditioning."""
+
+    layers: int = 20
+    """Dilated convolutions."""
+    cycle: int = 10
+    """Layers after which the dilation 1, 2, 4, ... starts again at 1."""
+    kernel: int = 2
+    """Taps of each dilated convolution."""
+    residual: int = 64
+    """Channels of the residual path."""
+    skip: int = 128
+    """Channels of the skip path and of the output network."""
+    output: Literal["mulaw", "logistics"] = "mulaw"
+    """256-way mu-law, or a discretised mixture of logistics over 16 bits (Salimans et al. 2017)."""
+    mixtures: int = 10
+    """Components of the mixture of logistics."""
+    conditioning: int = 128
+    """Channels of the conditioning network."""
+    conditioning_hop: int = 64
+    """Samples per conditioning frame; divides the hop, so that slow codes are interpolated first."""
+    conditioning_dilations: tuple[int, ...] = (1, 2)
+    """Dilation of each of the conditioning network's residual blocks (kernel 3)."""
+    past_dropout: float = 0.0
+    """Share of past samples hidden from the decoder in training, so that it leans on the codes."""
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Encoder, bottleneck and decoder of one model."""
+
+    sample_rate: int = 16000
+    """Samples per second."""
+    speaker_dim: int = 64
+    """Width of the speaker embedding."""
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+    @property
+    def hop(self) -> int:
+        """Samples per frame."""
+        return prod(self.encoder.strides)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained."""
+
+    max_steps: int = 100_000
+    """Steps after which training ends."""
+    max_minutes: float = 0.0
+    """Minutes of wall clock after which training ends; 0 for no such limit."""
+    batch_size: int = 8
+    """Crops per step, shared among the devices."""
+    crop: int = 3840
+    """Samples per crop; rounded up to a multiple of the hop."""
+    learning_rate: float = 1e-3
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = 200
+    """Steps of linear rise to the peak learning rate."""
+    final_rate: float = 0.05
+    """Learning rate at the end of the budget as a share of the peak (half a cosine leads there)."""
+    weight_decay: float = 0.0
+    """AdamW weight decay."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient."""
+    weight_ema: float = 0.999
+    """Decay per step of the averaged weights, which are the ones saved for use."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
+    log_every: int = 50
+    """Steps between training log lines."""
+    eval_every: int = 500
+    """Steps between evaluations on dev speech, each followed by a checkpoint."""
+    eval_seconds: float = 24.0
+    """Dev speech per evaluation, in seconds."""
+    audio_seconds: float = 0.0
+    """Length of the copy-synthesis sample in tensorboard at each evaluation; 0 for none."""
+    workers: int = 0
+    """Processes that read audio ahead; 0 reads between steps."""
+    seed: int = 1
+    """Seed of the weights, the crops and every draw in training."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model and how it is trained."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML file into a `Config`; raises ConfigError naming an unknown key and the nearest known one."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except OSError as error:
+        raise VqspeechError(f"{path}: cannot read the config: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    return from_dict(Config, values, where=str(path))
+
+
+def override(config: Config, settings: dict[str, str]) -> Config:
+    """Apply dotted settings such as `{"training.max_minutes": "5"}`; values are read as YAML scalars."""
+    import yaml
+
+    values = to_dict(config)
+    for key, text in settings.items():
+        *parents, last = key.split(".")
+        node = values
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--{key}: {parent} is one setting, without further ones")
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--{key}: {text!r} is not a YAML value") from error
+    return from_dict(Config, values, where="settings")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The plain dictionary of a config dataclass, ready for JSON or YAML."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls: type[T], values: Any, where: str = "config") -> T:
+    """Build a config dataclass from a dictionary; raises ConfigError on unknown keys and wrong types."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where}: expected settings, found {values!r}")
+    hints = get_type_hints(cls)
+    for key in values:
+        if key not in hints:
+            raise ConfigError(f"{where}: unknown setting {key!r}{did_you_mean(str(key), hints)}")
+    return cls(**{key: _parse(hints[key], value, f"{where}: {key}") for key, value in values.items()})
+
+
+def _parse(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value, where)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            known = ", ".join(map(str, get_args(hint)))
+            raise ConfigError(f"{where}: {value!r} is not one of {known}")
+        return value
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where}: expected a list, found {value!r}")
+        return tuple(_parse(get_args(hint)[0], entry, where) for entry in value)
+    if get_origin(hint) in (Union, types.UnionType):
+        return None if value is None else _parse(get_args(hint)[0], value, where)
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is float and isinstance(value, str):
+        # YAML 1.1 reads 1e-3 as text: it wants a dot.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if type(value) is not hint:
+        raise ConfigError(f"{where}: expected {hint.__name__}, found {value!r}")
+    return value

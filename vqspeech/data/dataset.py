@@ -1,0 +1,131 @@
+"""Training crops: which stretch of which utterance step s takes is a function of the seed and s alone."""
+
+from collections.abc import Iterator
+from copy import copy
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vqspeech.data.kaldi import DataDir
+from vqspeech.errors import VqspeechError
+
+
+class Batch(NamedTuple):
+    """Equally long crops; a shorter utterance is padded with zeros on the right."""
+
+    waveform: Tensor
+    """`[B, T]` float32."""
+    speaker: Tensor
+    """`[B]` int64, rows of the speaker table."""
+    length: Tensor
+    """`[B]` int64, samples that are speech rather than padding."""
+
+
+def speaker_table(data: DataDir) -> tuple[str, ...]:
+    """The speakers of a data dir, sorted: row i of the embedding belongs to the i-th."""
+    return tuple(data.speakers)
+
+
+class Crops(Dataset[Batch]):
+    """Item s is the batch of step s: crops drawn uniformly over all the speech of a data dir.
+
+    Raises VqspeechError for an utterance that cannot be read.
+    """
+
+    def __init__(
+        self,
+        data: DataDir,
+        speakers: tuple[str, ...],
+        crop: int,
+        batch_size: int,
+        sample_rate: int,
+        seed: int,
+        steps: int,
+    ) -> None:
+        self.data, self.crop, self.sample_rate = data, crop, sample_rate
+        self.seed, self.steps = seed, steps
+        self.ids = data.utterances
+        if not self.ids:
+            raise VqspeechError(f"{data.path}: no utterances to train on")
+        rows = {name: row for row, name in enumerate(speakers)}
+        unknown = sorted(set(data.utt2spk.values()) - rows.keys())
+        if unknown:
+            raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
+        self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
+        self.ends = np.cumsum([data.utt2dur[id] for id in self.ids])
+        self.items = range(batch_size)
+
+    def share(self, rank: int, ranks: int) -> "Crops":
+        """The same batches, of which this rank takes its part; their content does not depend on the number of ranks."""
+        if len(self.items) % ranks:
+            raise VqspeechError(f"training.batch_size {len(self.items)} cannot be shared among {ranks} devices")
+        part = copy(self)
+        part.items = self.items[rank * len(self.items) // ranks : (rank + 1) * len(self.items) // ranks]
+        return part
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        crops = [self._crop(np.random.default_rng([self.seed, step, item])) for item in self.items]
+        return Batch(
+            waveform=torch.stack([crop.waveform for crop in crops]),
+            speaker=torch.stack([crop.speaker for crop in crops]),
+            length=torch.stack([crop.length for crop in crops]),
+        )
+
+    def _crop(self, rng: np.random.Generator) -> Batch:
+        index = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
+        index = min(index, len(self.ids) - 1)
+        waveform = _read_crop(self.data, self.ids[index], self.crop, self.sample_rate, rng.random())
+        length = len(waveform)
+        padded = np.pad(waveform, (0, self.crop - length))
+        return Batch(torch.from_numpy(padded), torch.tensor(self.speakers[index]), torch.tensor(length))
+
+
+def batches(crops: Crops, first: int, workers: int) -> Iterator[Batch]:
+    """The batches of the steps from `first` on, read ahead by `workers` processes (0: in this one)."""
+    order = range(first, len(crops))
+    return iter(DataLoader(crops, batch_size=None, sampler=order, num_workers=workers))
+
+
+def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_rate: int, seconds: float) -> Batch:
+    """Fixed crops of about `seconds` in all, one from the middle of each of several utterances, for evaluation.
+
+    Only utterances of known speakers count, evenly spread over the data dir, the long enough ones first.
+    Raises VqspeechError when fewer than two utterances are left.
+    """
+    rows = {name: row for row, name in enumerate(speakers)}
+    known = [id for id in data.utterances if data.utt2spk[id] in rows]
+    long_enough = [id for id in known if data.utt2dur[id] * sample_rate > crop + 1]
+    if len(long_enough) < 2:
+        long_enough = known
+    if len(long_enough) < 2:
+        raise VqspeechError(f"{data.path}: needs at least two utterances of the model's speakers")
+    count = min(len(long_enough), max(2, round(seconds * sample_rate / crop)))
+    chosen = [long_enough[i * len(long_enough) // count] for i in range(count)]
+    crops = [_read_crop(data, id, crop, sample_rate, 0.5) for id in chosen]
+    return Batch(
+        waveform=torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w in crops]),
+        speaker=torch.tensor([rows[data.utt2spk[id]] for id in chosen]),
+        length=torch.tensor([len(w) for w in crops]),
+    )
+
+
+def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: float) -> np.ndarray:
+    """Up to `crop` samples of an utterance, `position` in [0, 1) of the way along it."""
+    path = data.wavs[id]
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.samplerate != sample_rate:
+                raise VqspeechError(
+                    f"{path}: {file.samplerate} Hz, but the model takes {sample_rate} Hz: run vqspeech-prepare"
+                )
+            file.seek(int(position * max(0, file.frames - crop + 1)))
+            return file.read(crop, dtype="float32")
+    except (OSError, soundfile.SoundFileError) as error:
+        raise VqspeechError(f"{id}: cannot read {path}: {error}") from error

@@ -1,0 +1,103 @@
+"""Training audio: each recording trimmed, levelled and written as FLAC, by several processes at a time."""
+
+import hashlib
+import json
+import multiprocessing
+import signal
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+from vqspeech import audio
+from vqspeech.audio import AudioError, Pipe, Source
+from vqspeech.data.utterance import Utterance
+from vqspeech.errors import VqspeechError
+
+SHORTEST_SECONDS = 0.1
+# Part of what a file is recognised by: to be raised whenever the normalisation changes.
+NORMALISATION = 1
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """A prepared file, its length, and what was trimmed from the start of the recording; in seconds."""
+
+    path: Path
+    duration: float
+    offset: float
+
+
+def dump_audio(
+    utterances: Sequence[Utterance], folder: Path, sample_rate: int, nj: int = 1
+) -> Iterator[tuple[Utterance, Dumped | AudioError]]:
+    """Write `folder/SPEAKER/UTTERANCE.flac` for each utterance; yield it with the file or its error.
+
+    A file that was made from the same recording in the same way is kept. `nj` processes work at a time.
+    Raises OSError when a file cannot be written.
+    """
+    arguments = (_dump, utterances, repeat(folder.resolve()), repeat(sample_rate))
+    if nj <= 1:
+        yield from zip(utterances, map(*arguments), strict=True)
+        return
+    # A process that is forked may inherit a lock that no one will release; a fresh one has none.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(nj, context, initializer=_leave_interrupts_to_the_parent)
+    try:
+        yield from zip(utterances, pool.map(*arguments, chunksize=8), strict=True)
+    except BrokenProcessPool as error:
+        raise VqspeechError("a process was killed, perhaps for want of memory; try a smaller --nj") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _dump(utterance: Utterance, folder: Path, sample_rate: int) -> Dumped | AudioError:
+    path = folder / utterance.speaker / f"{utterance.id}.flac"
+    try:
+        made_from = _fingerprint(utterance.audio, sample_rate)
+        return _kept(path, made_from) or _made(path, made_from, utterance.audio, sample_rate)
+    except AudioError as error:
+        return AudioError(utterance.fault(str(error)))
+
+
+def _made(path: Path, made_from: str, source: Source, sample_rate: int) -> Dumped:
+    recording = audio.read(source, sample_rate)
+    start, end = audio.speech_span(recording, sample_rate)
+    waveform = recording[start:end]
+    if not waveform.any():
+        raise AudioError(f"{source}: holds nothing but digital silence")
+    dumped = Dumped(path, len(waveform) / sample_rate, start / sample_rate)
+    if dumped.duration < SHORTEST_SECONDS:
+        raise AudioError(f"{source}: has only {dumped.duration:.3f} s of sound; {SHORTEST_SECONDS} s are needed")
+    comment = json.dumps({"made_from": made_from, "offset": dumped.offset})
+    audio.write(path, waveform * audio.level_gain(waveform, sample_rate), sample_rate, comment)
+    return dumped
+
+
+def _kept(path: Path, made_from: str) -> Dumped | None:
+    """Return a whole file that was made from the same recording in the same way, if `path` is one."""
+    if not path.exists():
+        return None
+    try:
+        comment = json.loads(audio.comment(path))
+        if comment["made_from"] == made_from and audio.is_whole(path):
+            return Dumped(path, audio.duration(path), comment["offset"])
+    except (AudioError, ValueError, KeyError, TypeError):
+        pass  # not ours, or damaged
+    return None
+
+
+def _fingerprint(source: Source, sample_rate: int) -> str:
+    """Return what tells whether a prepared file is up to date: its recording and how it is made."""
+    facts: list[object] = [NORMALISATION, sample_rate, str(source)]
+    if not isinstance(source, Pipe):
+        if not source.is_file():
+            raise AudioError(f"{source}: no such file")
+        facts += [source.stat().st_size, source.stat().st_mtime_ns]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]

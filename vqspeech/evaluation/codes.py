@@ -1,0 +1,70 @@
+"""How much of the codebook is used, and what the codes cost to send."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class CodeUsage:
+    """How some codes use a codebook of `codes` entries."""
+
+    codes: int
+    """Size of the codebook, K."""
+    frames: int
+    in_use: int
+    """Codes that occur at least once."""
+    entropy: float
+    """Bits per code of the unigram distribution."""
+    perplexity: float
+    """2 to the entropy: so many codes, all equally likely, would have this entropy."""
+
+
+@dataclass(frozen=True)
+class Bitrates:
+    """Bits per second of some code streams."""
+
+    nominal: float
+    """Of a fixed-length code: rate * log2 K."""
+    entropy: float
+    """Symbols per second times their entropy (ZeroSpeech)."""
+    merged: float
+    """The same with runs of one code merged into one symbol; how long each lasts is lost."""
+
+
+def code_usage(indices: np.ndarray, codes: int) -> CodeUsage:
+    """Measure the use of a codebook of size `codes` by `indices` (any shape, int).
+
+    Perplexity is 2 to the entropy (Jelinek et al. 1977); 1.0 of no codes.
+    """
+    counts = np.bincount(np.ravel(indices), minlength=codes)
+    bits = entropy(indices)
+    return CodeUsage(codes, int(counts.sum()), int(np.count_nonzero(counts)), bits, 2.0**bits)
+
+
+def entropy(indices: np.ndarray) -> float:
+    """Entropy in bits of the unigram distribution of `indices` (any shape, int); 0.0 of no codes."""
+    counts = np.bincount(np.ravel(indices))
+    probabilities = counts[counts > 0] / max(1, counts.sum())
+    return max(0.0, float(-(probabilities * np.log2(probabilities)).sum()))
+
+
+def bitrates(streams: Sequence[np.ndarray], codes: int, rate: float) -> Bitrates:
+    """Bits per second of `streams` ([N] int each) out of `codes` codes at `rate` a second.
+
+    The number of symbols times their entropy over the duration (Dunbar et al. 2019, ZeroSpeech).
+    """
+    symbols = np.concatenate(streams)
+    merged = np.concatenate([merge_runs(stream) for stream in streams])
+    seconds = len(symbols) / rate
+    return Bitrates(
+        nominal=float(rate * np.log2(codes)),
+        entropy=rate * entropy(symbols),
+        merged=len(merged) * entropy(merged) / seconds,
+    )
+
+
+def merge_runs(stream: np.ndarray) -> np.ndarray:
+    """Keep one code of every run of equal codes in `stream` [N]."""
+    return stream[np.flatnonzero(np.diff(stream, prepend=-1))]

@@ -1,0 +1,38 @@
+"""Spectrograms of one utterance and what the model made of it, one above the other."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vqspeech.evaluation.nearest import DYNAMIC_RANGE_DB
+from vqspeech.files import atomic_path
+
+# Narrow enough in frequency to see harmonics, and in time to see voiced periods blur when they are not there.
+WINDOW_SECONDS = 0.025
+HOP_SECONDS = 0.004
+
+
+def draw_spectrograms(path: Path, waveforms: Mapping[str, np.ndarray], sample_rate: int) -> None:
+    """Draw the mel spectrogram of each waveform [T] under its title into one picture (.png, .svg or .pdf)."""
+    from librosa import power_to_db
+    from librosa.display import specshow
+    from librosa.feature import melspectrogram
+
+    # Without pyplot there is no window system to look for and no figure that stays in memory.
+    from matplotlib.figure import Figure
+
+    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
+    analysis = {"sr": sample_rate, "n_fft": 2 * window, "win_length": window, "hop_length": hop}
+    figure = Figure(figsize=(9, 2.4 * len(waveforms)), layout="constrained")
+    rows = figure.subplots(len(waveforms), sharex=True, squeeze=False)[:, 0]
+    for axes, (title, waveform) in zip(rows, waveforms.items(), strict=True):
+        decibels = power_to_db(melspectrogram(y=waveform, **analysis), ref=np.max, top_db=DYNAMIC_RANGE_DB)
+        picture = specshow(
+            decibels, sr=sample_rate, hop_length=hop, x_axis="time", y_axis="mel", cmap="magma", ax=axes
+        )
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.label_outer()
+    figure.colorbar(picture, ax=rows, label="dB under the loudest point", shrink=0.6)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120)

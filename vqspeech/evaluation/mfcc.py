@@ -1,0 +1,28 @@
+"""Mel-frequency cepstral coefficients whose frames fit the codes' frames."""
+
+import numpy as np
+
+from vqspeech.evaluation.frames import pad_for_frames
+
+WINDOW_SECONDS = 0.025
+BANDS = 40
+
+
+def mfcc(waveform: np.ndarray, sample_rate: int, hop: int, coefficients: int = 13) -> np.ndarray:
+    """Cepstra [ceil(T / hop), coefficients] of `waveform` [T], from 25 ms around each frame's centre."""
+    from librosa.feature import mfcc
+
+    window = round(WINDOW_SECONDS * sample_rate)
+    padded = pad_for_frames(waveform, window, hop)
+    sizes = {"n_mfcc": coefficients, "n_fft": window, "hop_length": hop, "n_mels": BANDS}
+    return mfcc(y=padded, sr=sample_rate, center=False, **sizes).T
+
+
+def mfcc39(waveform: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    """13 cepstra with their first and second differences: [ceil(T / hop), 39]."""
+    from librosa.feature import delta
+
+    static = mfcc(waveform, sample_rate, hop)
+    # "nearest" repeats the edge frames, so that an utterance may be shorter than the nine frames looked at.
+    differences = [delta(static, order=order, axis=0, mode="nearest") for order in (1, 2)]
+    return np.concatenate([static, *differences], axis=1)

@@ -1,0 +1,97 @@
+"""How well codes tell phones: the many-to-one map of van den Oord et al. 2017, section 4.3."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vqspeech.evaluation.missing import CannotMeasure
+
+if TYPE_CHECKING:
+    from vqspeech.data.labels import Phone
+
+
+@dataclass(frozen=True)
+class PhoneAccuracy:
+    """Frame accuracy on held-out speech, silence left out, of the map learnt on the training speech."""
+
+    accuracy: float
+    commonest: float
+    """Of always saying the commonest phone of the training speech: the paper's 7.2 %."""
+    random: float
+    """Of random codes, as many as the model has."""
+    phones: int
+    """Distinct phones in the training speech."""
+    train_frames: int
+    test_frames: int
+
+
+def phone_accuracy(
+    train_codes: np.ndarray,
+    train_labels: np.ndarray,
+    test_codes: np.ndarray,
+    test_labels: np.ndarray,
+    codes: int,
+) -> PhoneAccuracy:
+    """Score the majority map: each of `codes` codes stands for the phone it fell on most often in training.
+
+    Codes are [frames] int, labels [frames] str; the utterances of a split are joined. `""` and the names of
+    silence are left out on both sides. A code unseen in training stands for the commonest phone.
+    Raises CannotMeasure when no frame of speech is left on a side.
+    """
+    train, test = is_speech(train_labels), is_speech(test_labels)
+    if not train.any() or not test.any():
+        raise CannotMeasure("no labelled frame of speech")
+    train_codes, train_labels = train_codes[train], train_labels[train]
+    test_codes, test_labels = test_codes[test], test_labels[test]
+
+    def score(train_codes: np.ndarray, test_codes: np.ndarray) -> float:
+        phone_of = majority_map(train_codes, train_labels, codes)
+        return float(np.mean(phone_of[test_codes] == test_labels))
+
+    randomness = np.random.default_rng(0)
+
+    def random_codes(labels: np.ndarray) -> np.ndarray:
+        return randomness.integers(codes, size=len(labels))
+
+    return PhoneAccuracy(
+        accuracy=score(train_codes, test_codes),
+        # One code for everything maps to the commonest phone.
+        commonest=score(np.zeros_like(train_codes), np.zeros_like(test_codes)),
+        random=score(random_codes(train_labels), random_codes(test_labels)),
+        phones=len(np.unique(train_labels)),
+        train_frames=len(train_labels),
+        test_frames=len(test_labels),
+    )
+
+
+def majority_map(codes: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray:
+    """The commonest label of each code, [size] str; ties go to the label that sorts first."""
+    names, indices = np.unique(labels, return_inverse=True)
+    counts = np.zeros((size, len(names)), dtype=np.int64)
+    np.add.at(counts, (codes, indices), 1)
+    counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
+    return names[counts.argmax(axis=1)]
+
+
+def frame_labels(
+    phones: Sequence["Phone"], frames: int, frame_seconds: float, offset: float = 0.0
+) -> np.ndarray:
+    """The phone at the centre of every frame, [frames] str; `""` where there is none.
+
+    `phones` are in order of time, in seconds of the untrimmed file; its first `offset` seconds were trimmed.
+    """
+    centres = offset + (np.arange(frames) + 0.5) * frame_seconds
+    ends = np.array([phone.end for phone in phones])
+    names = np.array([phone.phone for phone in phones] + [""])
+    starts = np.array([phone.start for phone in phones] + [np.inf])
+    current = np.searchsorted(ends, centres, side="right")
+    return np.where(centres >= starts[current], names[current], "")
+
+
+def is_speech(labels: np.ndarray) -> np.ndarray:
+    """Where `labels` name a phone and not silence: [frames] bool."""
+    from vqspeech.data.labels import SILENCES
+
+    return ~np.isin(labels, ["", *SILENCES])

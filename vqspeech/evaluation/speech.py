@@ -1,0 +1,56 @@
+"""A data dir's speech, read when it is needed; what cannot be read is counted or ends the evaluation."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vqspeech import audio
+from vqspeech.data.kaldi import read_data_dir
+from vqspeech.errors import VqspeechError
+from vqspeech.evaluation.selection import by_hash
+from vqspeech.progress import say
+
+
+class Speech:
+    """The utterances of a data dir as waveforms at one rate.
+
+    With `skip_bad` an utterance that cannot be read is left out and its reason kept in `skipped`; otherwise
+    it raises AudioError. Raises VqspeechError for a data dir that cannot be read or lacks durations.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, skip_bad: bool = False) -> None:
+        self.path = path
+        self.sample_rate = sample_rate
+        self.skip_bad = skip_bad
+        self.skipped: dict[str, str] = {}
+        self.data = read_data_dir(path)
+        if self.data.wavs.keys() - self.data.utt2dur.keys():
+            raise VqspeechError(f"{path / 'utt2dur'}: lacks utterances; run vqspeech-prepare")
+
+    def __len__(self) -> int:
+        return len(self.data.utterances)
+
+    @property
+    def hours(self) -> float:
+        """Length of all speech in hours."""
+        return sum(self.data.utt2dur.values()) / 3600
+
+    def first(self, count: int, among: Iterable[str] | None = None) -> list[str]:
+        """The first `count` utterances by hash, of all or of those given."""
+        return by_hash(self.data.utterances if among is None else among)[:count]
+
+    def read(self, utterances: Iterable[str]) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each utterance that can be read with its waveform [T]."""
+        for utterance in utterances:
+            if utterance in self.skipped:
+                continue
+            try:
+                waveform = audio.read(self.data.wavs[utterance], self.sample_rate)
+            except audio.AudioError as error:
+                if not self.skip_bad:
+                    raise
+                self.skipped[utterance] = str(error)
+                say(f"skipped {utterance}: {error}")
+            else:
+                yield utterance, waveform

@@ -1,0 +1,41 @@
+"""Real-time factors: seconds of work per second of audio, so that below 1 is faster than real time."""
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
+
+WARM_UP_SECONDS = 0.1
+
+
+def real_time_factor(work: Callable[[], Any], audio_seconds: float) -> float:
+    """Wall-clock seconds that `work` takes per second of the `audio_seconds` it makes or reads."""
+    start = time.perf_counter()
+    work()
+    return (time.perf_counter() - start) / audio_seconds
+
+
+def encoding_factor(codec: "Codec", waveforms: Sequence[np.ndarray]) -> float:
+    """Real-time factor of encoding `waveforms` ([T] each) one after the other."""
+    codec.encode(waveforms[0])  # the first call pays for set-up
+    seconds = sum(map(len, waveforms)) / codec.sample_rate
+    return real_time_factor(lambda: [codec.encode(waveform) for waveform in waveforms], seconds)
+
+
+def sampling_factor(codec: "Codec", units: np.ndarray, speaker: str) -> float:
+    """Real-time factor of decoding one stream of `units` [N], as a single conversion does."""
+    rate = codec.sample_rate / codec.hop
+    warm_up = units[: max(1, round(WARM_UP_SECONDS * rate))]
+    codec.decode(warm_up, speaker)  # the first call compiles the sampler
+    return real_time_factor(lambda: codec.decode(units, speaker), len(units) / rate)
+
+
+def training_factor(training_log: Sequence[dict[str, Any]], sample_rate: int) -> float | None:
+    """Real-time factor of training from the median speed in the lines of its log; None without any."""
+    speeds = [line["samples_per_second"] for line in training_log if line["split"] == "train"]
+    return sample_rate / median(speeds) if speeds else None

@@ -1,0 +1,209 @@
+"""Results as Markdown: `python -m vqspeech.evaluation.table results.json [--short] [--command TEXT]`."""
+
+import argparse
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+Results = dict[str, Any]
+Row = tuple[str, str, str]
+
+
+def render(results: Results) -> str:
+    """The whole page: the command that remakes it, what was measured, the table, where to listen."""
+    lines = [
+        "```sh",
+        results["command"],
+        "```",
+        "",
+        f"{results['date']}, commit {results['commit'] or 'unknown'}, on {results['machine']}.",
+        ", ".join(f"{name} {version}" for name, version in results["versions"].items()) + ".",
+        "",
+        _model(results["model"]),
+        "",
+        *_table(("data", "utterances", "hours", "speakers", "skipped as bad"), _data(results["data"])),
+        "",
+        *_table(("on held-out speech", "result", "beside it"), _measures(results)),
+        *_listening(results),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def render_short(results: Results) -> str:
+    """The table of measures alone, for a README."""
+    return "\n".join(_table(("on held-out speech", "result", "beside it"), _measures(results))) + "\n"
+
+
+def _model(model: Results) -> str:
+    words = (
+        f"Model `{model['path']}`: {model['parameters'] / 1e6:.2f} M parameters, {model['codes']} codes at "
+        f"{model['rate']:g} Hz, {model['speakers']} speakers"
+    )
+    if model["steps"] is not None:
+        words += f", trained for {model['steps']} steps in {model['minutes']:.1f} minutes"
+    return words + "."
+
+
+def _data(sides: Results) -> Iterator[tuple[str, ...]]:
+    for name, side in sides.items():
+        counts = side["utterances"], f"{side['hours']:.2f}", side["speakers"], len(side["skipped"])
+        yield name, *map(str, counts)
+
+
+def _measures(results: Results) -> Iterator[Row]:
+    yield from _likelihood(results["bits"], results["no_codes"])
+    yield from _codes(results["codes"], results["codes_unseen"], 16 * results["model"]["sample_rate"])
+    yield from _phones(results["phones"])
+    if "samples" in results:
+        yield from _nearest(results["nearest"])
+        yield from _similarity(results["similarity"])
+        yield from _words(results["words"])
+    yield from _speed(results["speed"])
+
+
+def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
+    if "missing" in bits:
+        yield "bits per sample", "-", bits["missing"]
+    else:
+        beside = f"shuffled codes {bits['shuffled']:.2f}, zeroed codes {bits['zeroed']:.2f}"
+        yield "bits per sample", f"{bits['true']:.2f}", beside
+    if "missing" in no_codes:
+        yield "bits per sample against training without codes", "-", no_codes["missing"]
+    else:
+        yield (
+            f"bits per sample on dev after {no_codes['step_with_codes']} steps",
+            f"{no_codes['bits_with_codes']:.2f}",
+            f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}",
+        )
+
+
+def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator[Row]:
+    size, rates = codes["codes"], codes["bitrate"]
+    beside = {
+        name: f"unseen speakers {unseen[name]:.0f}" if unseen else "" for name in ("in_use", "perplexity")
+    }
+    yield "codes in use", f"{codes['in_use']} of {size}", beside["in_use"]
+    yield "perplexity", f"{codes['perplexity']:.0f} of {size}", beside["perplexity"]
+    yield (
+        "bitrate (entropy of the codes)",
+        f"{rates['entropy']:.0f} bit/s",
+        f"fixed length {rates['nominal']:.0f}, runs merged {rates['merged']:.0f}, 16-bit PCM {pcm_bitrate}",
+    )
+
+
+def _phones(phones: Results) -> Iterator[Row]:
+    name = "phone majority map, frame accuracy without silence"
+    if "missing" in phones:
+        yield name, "-", phones["missing"]
+        return
+    yield (
+        name,
+        _percent(phones["accuracy"]),
+        f"commonest of {phones['phones']} phones {_percent(phones['commonest'])}, "
+        f"random codes {_percent(phones['random'])}, MFCC k-means {_percent(phones['mfcc_kmeans'])}",
+    )
+
+
+def _nearest(nearest: Results) -> Iterator[Row]:
+    if "missing" in nearest:
+        yield "copy-synthesis nearest to its own source", "-", nearest["missing"]
+        return
+    yield (
+        f"copy-synthesis nearest in log-mel to its own source, of {nearest['choices']}",
+        f"{_percent(nearest['accuracy'])} of {nearest['copies']}",
+        f"chance {_percent(nearest['chance'])}; {nearest['distance']:.1f} dB away, "
+        f"the others {nearest['other_distance']:.1f} dB",
+    )
+
+
+def _similarity(similarity: Results) -> Iterator[Row]:
+    if "missing" in similarity:
+        yield "speaker similarity", "-", similarity["missing"]
+        return
+    natural = similarity["natural"]
+    if copies := similarity["copies"]:
+        yield (
+            "speaker similarity of copies",
+            f"{copies['to_target']:.2f}",
+            f"natural speech {natural['own']:.2f}, to other speakers {natural['other']:.2f}, "
+            f"equal error rate {_percent(natural['equal_error_rate'])}",
+        )
+    for kind, name in (
+        ("conversions", "conversions"),
+        ("conversions_unseen", "conversions of unseen speakers"),
+    ):
+        if scores := similarity[kind]:
+            yield (
+                f"speaker similarity of {name} to target, to source",
+                f"{scores['to_target']:.2f}, {scores['to_source']:.2f}",
+                f"the untouched source {scores['source_to_target']:.2f}, {scores['source_to_source']:.2f}",
+            )
+            nearer = f"{_percent(scores['target_nearer'])} of {scores['count']}"
+            yield f"{name} more similar to target than to source", nearer, ""
+
+
+def _words(words: Results) -> Iterator[Row]:
+    if "missing" in words:
+        yield "word error rate", "-", words["missing"]
+        return
+    for kind in ("copies", "conversions"):
+        if scores := words[kind]:
+            name = f"word error rate of {kind} ({words['judge']})"
+            result = f"{_percent(scores['wer'])} of {scores['utterances']}"
+            yield name, result, f"originals {_percent(words['originals']['wer'])}"
+
+
+def _speed(speed: Results) -> Iterator[Row]:
+    for work, factor in speed.items():
+        if factor is not None:
+            yield f"real-time factor of {work}", f"{factor:.3g}", "seconds of work per second of speech"
+
+
+def _listening(results: Results) -> list[str]:
+    """Where the wavs and pictures are, and the command that plays one."""
+    if not results.get("samples"):
+        return []
+    samples, sampling = results["samples"], results["sampling"]
+    # The first conversion, else the first copy.
+    example = min(samples, key=lambda sample: sample["speaker"] == sample["source_speaker"])
+    lines = [
+        "",
+        f"{example['source']} in the voice of {example['speaker']}, with this or any other player:",
+        "",
+        "```sh",
+        f"ffplay -nodisp -autoexit {shlex.quote(example['wav'])}",
+        "```",
+        "",
+        f"`{sampling['folder']}` holds the originals in `source`, the copies in `copy`, the conversions in a "
+        f"folder for each target, sampled at temperature {sampling['temperature']:g}.",
+    ]
+    if results["figures"]:
+        lines += ["", f"Spectrograms: {', '.join(f'`{path}`' for path in results['figures'])}."]
+    return lines
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows)]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def main() -> None:
+    """Print results.json of vqspeech-evaluate as Markdown."""
+    parser = argparse.ArgumentParser("python -m vqspeech.evaluation.table", description=main.__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--short", action="store_true", help="only the table of measures, for a README")
+    parser.add_argument("--command", help="what remakes the table, if not the recorded command")
+    arguments = parser.parse_args()
+    results = json.loads(arguments.results.read_text(encoding="utf-8"))
+    if arguments.command:
+        results["command"] = arguments.command
+    print(render_short(results) if arguments.short else render(results), end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Word error rate of Whisper transcripts (Radford et al. 2022): do people's words survive? Optional.
+
+It needs the extra `asr-judge` and a local CTranslate2 model folder, such as that of Whisper tiny.en; nothing
+is ever downloaded here. Both texts pass Whisper's English normaliser before they are compared.
+"""
+
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vqspeech.evaluation.missing import CannotMeasure
+
+PACKAGES = {
+    "faster-whisper": "faster_whisper",
+    "jiwer": "jiwer",
+    "whisper-normalizer": "whisper_normalizer",
+}
+VARIABLE = "VQSPEECH_WHISPER"
+SAMPLE_RATE = 16000
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """Errors over all utterances, per reference word and per reference character."""
+
+    wer: float
+    cer: float
+    utterances: int
+
+
+def find_whisper(folder: Path | None = None) -> Path:
+    """The judge's folder: the one given, else `$VQSPEECH_WHISPER`.
+
+    Raises CannotMeasure that says what is missing.
+    """
+    packages = [name for name, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if packages:
+        raise CannotMeasure(f"not installed: {', '.join(packages)} (the extra asr-judge)")
+    named = folder or os.environ.get(VARIABLE)
+    if not named:
+        raise CannotMeasure(f"no Whisper model folder given (${VARIABLE})")
+    if not (Path(named) / "model.bin").is_file():
+        raise CannotMeasure(f"{named} holds no CTranslate2 model (model.bin)")
+    return Path(named)
+
+
+def transcribe(waveforms: Mapping[str, np.ndarray], sample_rate: int, folder: Path) -> dict[str, str]:
+    """Transcribe each waveform [T] greedily with the Whisper model in `folder`, on the CPU."""
+    import soxr
+    from faster_whisper import WhisperModel
+
+    from vqspeech.progress import progress
+
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
+    texts = {}
+    for name, waveform in progress(waveforms.items(), "transcribe", unit="utt"):
+        audio = soxr.resample(waveform, sample_rate, SAMPLE_RATE)
+        # Temperature 0 alone: the fall-back to sampling would differ from run to run.
+        segments, _ = model.transcribe(audio, language="en", beam_size=1, temperature=0.0)
+        texts[name] = " ".join(segment.text.strip() for segment in segments)
+    return texts
+
+
+def error_rates(references: Mapping[str, str], transcripts: Mapping[str, str]) -> ErrorRates:
+    """Score `transcripts` against the `references` of the same names.
+
+    Raises CannotMeasure when no reference holds a word.
+    """
+    import jiwer
+    from whisper_normalizer.english import EnglishTextNormalizer
+
+    normalise = EnglishTextNormalizer()
+    pairs = [(normalise(references[name]), normalise(text)) for name, text in transcripts.items()]
+    pairs = [(reference, text) for reference, text in pairs if reference]
+    if not pairs:
+        raise CannotMeasure("no utterance with words")
+    expected, heard = map(list, zip(*pairs, strict=True))
+    return ErrorRates(jiwer.wer(expected, heard), jiwer.cer(expected, heard), len(pairs))

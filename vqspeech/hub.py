@@ -1,0 +1,79 @@
+"""Model folders: `config.json` and `model.safetensors`, as huggingface_hub reads and writes them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from vqspeech import __version__
+from vqspeech.config import ModelConfig, from_dict, to_dict
+from vqspeech.errors import VqspeechError
+from vqspeech.files import atomic_path, atomic_write
+from vqspeech.models.vqvae import VQVAE
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A model folder in memory."""
+
+    model: VQVAE
+    config: ModelConfig
+    speakers: tuple[str, ...]
+    notes: dict[str, Any]
+    """Whatever else its maker wrote down: training settings, steps, data."""
+
+
+def save_pretrained(folder: Path, model: VQVAE, speakers: tuple[str, ...], notes: dict[str, Any]) -> None:
+    """Write a model folder; each file is replaced as a whole."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_path(folder / WEIGHTS) as path:
+        save_file(weights, path)
+    config = {
+        "format": FORMAT,
+        "vqspeech": __version__,
+        "model": to_dict(model.config),
+        "speakers": list(speakers),
+        "notes": notes,
+    }
+    with atomic_write(folder / CONFIG) as file:
+        json.dump(config, file, indent=2)
+        file.write("\n")
+
+
+def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrained:
+    """Read a model folder in evaluation mode.
+
+    Raises VqspeechError when the folder is missing, damaged or of another format version.
+    """
+    config_file = folder / CONFIG
+    try:
+        values = json.loads(config_file.read_text(encoding="utf-8"))
+        version = values["format"]
+        speakers = tuple(values["speakers"])
+    except FileNotFoundError as error:
+        raise VqspeechError(f"{folder}: not a model folder: it has no {CONFIG}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise VqspeechError(f"{config_file}: damaged: {error}") from error
+    if version != FORMAT:
+        raise VqspeechError(
+            f"{folder}: written in model format {version} by vqspeech {values.get('vqspeech', '?')}; "
+            f"this is vqspeech {__version__}, which reads format {FORMAT}"
+        )
+    config = from_dict(ModelConfig, values["model"], where=str(config_file))
+    model = VQVAE(config, len(speakers))
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except FileNotFoundError as error:
+        raise VqspeechError(f"{folder}: not a model folder: it has no {WEIGHTS}") from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise VqspeechError(f"{folder / WEIGHTS}: damaged or not of this {CONFIG}: {reason}") from error
+    return Pretrained(model.to(device).eval(), config, speakers, values.get("notes", {}))

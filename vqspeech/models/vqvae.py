@@ -1,0 +1,102 @@
+"""The whole model: encoder, bottleneck, speaker embedding and WaveNet decoder."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqspeech.config import ConfigError, ModelConfig
+from vqspeech.models.bottleneck import make_bottleneck
+from vqspeech.models.encoder import Encoder
+from vqspeech.models.wavenet import Conditioning, WaveNet
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the encoder makes of a waveform."""
+
+    indices: Tensor
+    """`[B, N]` int64."""
+    latents: Tensor
+    """`[B, D, N]`, the codes' vectors."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one pass over a batch gives."""
+
+    nll: Tensor
+    """`[B, T]`, minus the log probability of every sample in nats."""
+    indices: Tensor
+    """`[B, N]` codes."""
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    """Scalars whose sum, with the mean of `nll`, is the training loss."""
+    metrics: dict[str, Tensor] = field(default_factory=dict)
+    """Scalars to log."""
+
+
+class VQVAE(nn.Module):
+    """VQ-VAE on raw waveforms (van den Oord et al. 2017, section 4.3).
+
+    `T` samples become `N = ceil(T / hop)` codes; the code of frame n speaks for samples `[n * hop, (n + 1) * hop)`.
+    """
+
+    def __init__(self, config: ModelConfig, speakers: int) -> None:
+        super().__init__()
+        if min(config.encoder.strides, default=0) < 1:
+            raise ConfigError(f"encoder.strides: {config.encoder.strides} must be whole numbers from 1 up")
+        if config.hop % config.decoder.conditioning_hop:
+            raise ConfigError(
+                f"decoder.conditioning_hop: {config.decoder.conditioning_hop} does not divide the hop {config.hop}"
+            )
+        self.config = config
+        self.hop = config.hop
+        self.encoder = Encoder(config.encoder, config.bottleneck.dim)
+        self.bottleneck = make_bottleneck(config.bottleneck)
+        self.speakers = nn.Embedding(speakers, config.speaker_dim)
+        self.prepare = Conditioning(config.decoder, self.hop, config.bottleneck.dim + config.speaker_dim)
+        self.decoder = WaveNet(config.decoder)
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor) -> Codes:
+        """Waveforms `[B, T]` in [-1, 1] -> codes of `N = ceil(T / hop)` frames."""
+        # Half precision would flip a code in fifty: codes are always computed in float32.
+        with torch.autocast(waveform.device.type, enabled=False):
+            quantized = self.bottleneck(self.encoder(waveform))
+        return Codes(quantized.indices, quantized.latents)
+
+    @torch.no_grad()
+    def conditioning(self, indices: Tensor, speaker: Tensor) -> Tensor:
+        """Codes `[B, N]` and speaker numbers `[B]` -> conditioning frames `[B, C, N * hop / conditioning_hop]`."""
+        return self.prepare(self.bottleneck.lookup(indices), self.speakers(speaker))
+
+    def forward(self, waveform: Tensor, speaker: Tensor) -> Output:
+        """Encode and decode with teacher forcing: waveforms `[B, T]`, speaker numbers `[B]`."""
+        latents = self.encoder(waveform)
+        quantized = self.bottleneck(latents)
+        frames = self._jitter(quantized.latents)
+        nll = self.negative_log_likelihood(waveform, frames, speaker)
+        return Output(nll, quantized.indices, quantized.losses, quantized.metrics)
+
+    def negative_log_likelihood(self, waveform: Tensor, latents: Tensor, speaker: Tensor) -> Tensor:
+        """Nats for every sample of `waveform [B, T]` given `latents [B, D, ceil(T / hop)]` -> `[B, T]`."""
+        length = waveform.shape[1]
+        waveform = functional.pad(waveform, (0, -length % self.hop))
+        conditioning = self.prepare(latents, self.speakers(speaker))
+        parameters = self.decoder(waveform, conditioning, self._hidden(waveform))
+        return self.decoder.output.negative_log_likelihood(parameters, waveform)[:, :length]
+
+    def _jitter(self, latents: Tensor) -> Tensor:
+        probability = self.config.bottleneck.jitter
+        if not self.training or probability == 0:
+            return latents
+        batch, _, frames = latents.shape
+        draw = torch.rand(batch, frames, device=latents.device)
+        step = (draw < probability / 2).long() - (draw > 1 - probability / 2).long()
+        source = (torch.arange(frames, device=latents.device) + step).clamp(0, frames - 1)
+        return latents.gather(2, source.unsqueeze(1).expand_as(latents))
+
+    def _hidden(self, waveform: Tensor) -> Tensor | None:
+        share = self.config.decoder.past_dropout
+        return torch.rand_like(waveform) < share if self.training and share > 0 else None

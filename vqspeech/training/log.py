@@ -1,0 +1,91 @@
+"""Where training writes what it sees: `metrics.jsonl` always, tensorboard when it is installed."""
+
+import json
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from torch import Tensor
+
+from vqspeech.files import atomic_write
+from vqspeech.progress import say
+
+
+class TrainingLog:
+    """Scalars as JSON lines and tensorboard events in one folder; lines after `first_step` are dropped on resume."""
+
+    def __init__(self, folder: Path, first_step: int, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self.restart_clock(first_step)
+        self.writer: Any = None
+        self.file: IO[str] | None = None
+        if not enabled:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "metrics.jsonl"
+        lines = read_metrics(path) if first_step else []
+        with atomic_write(path) as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= first_step)
+        self.file = path.open("a", encoding="utf-8")
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            say("tensorboard is not installed: writing metrics.jsonl alone")
+        else:
+            self.writer = SummaryWriter(folder, purge_step=first_step + 1 if first_step else None)
+
+    def write(self, split: str, step: int, minutes: float, values: dict[str, Any]) -> None:
+        """Log the numbers among `values`; a histogram is a tensor, audio a pair of tensor and sample rate."""
+        if not self.enabled or self.file is None:
+            return
+        scalars = {name: value for name, value in values.items() if isinstance(value, int | float)}
+        line = {"split": split, "step": step, "minutes": round(minutes, 3), **scalars}
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
+        say(f"{split} step {step} ({minutes:.1f} min): {shown}")
+        if self.writer is None:
+            return
+        for name, value in values.items():
+            if name in scalars:
+                self.writer.add_scalar(f"{split}/{name}", value, step)
+            elif isinstance(value, Tensor):
+                self.writer.add_histogram(f"{split}/{name}", value, step)
+            else:
+                waveform, rate = value
+                self.writer.add_audio(f"{split}/{name}", waveform, step, sample_rate=rate)
+
+    def write_steps(self, step: int, minutes: float, values: dict[str, Any], samples: int) -> None:
+        """Log training scalars with the speed (of `samples` a step) since the clock was restarted, and restart it."""
+        speed = (step - self.marked_step) * samples / (time.monotonic() - self.marked_time)
+        self.write("train", step, minutes, values | {"samples_per_second": speed})
+        self.restart_clock(step)
+
+    def restart_clock(self, step: int) -> None:
+        """Leave the time until now out of the training speed."""
+        self.marked_time, self.marked_step = time.monotonic(), step
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.file is not None:
+            self.file.close()
+        if self.writer is not None:
+            self.writer.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`; none when there is no such file; a line cut short by a crash is left out."""
+    if not path.exists():
+        return []
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return lines

@@ -1,0 +1,156 @@
+"""The training loop: budget, schedule, averaged weights, evaluation, checkpoints, logs. Knows nothing of the model."""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from vqspeech.config import TrainingConfig
+from vqspeech.errors import VqspeechError
+from vqspeech.progress import progress
+from vqspeech.training.checkpoint import load_state, save_state
+from vqspeech.training.log import TrainingLog
+
+STATE = "state.safetensors"
+
+
+class Task(Protocol):
+    """What is trained: a module whose forward gives the losses, with its data and its measures."""
+
+    module: nn.Module
+    """forward(batch) -> scalars by name, with the one to minimise under "loss"."""
+    samples_per_step: int
+    """Audio samples in the batches of all ranks, for the speed in the log."""
+
+    def batches(self, first_step: int, rank: int, ranks: int) -> Iterator[Any]:
+        """The batches of the steps from `first_step` on."""
+        ...
+
+    def before_step(self, step: int) -> None:
+        """Whatever must happen before this step; a function of the step and the seed."""
+        ...
+
+    def evaluate(self, module: nn.Module) -> dict[str, float]:
+        """Measures on dev data; the best checkpoint is the one with the lowest "loss"."""
+        ...
+
+    def save(self, module: nn.Module, notes: dict[str, Any]) -> None:
+        """Write the model folder."""
+        ...
+
+
+class Budget:
+    """Steps and minutes, and how much of them is spent; all ranks go by the clock of the first."""
+
+    def __init__(self, settings: TrainingConfig, fabric: Fabric, minutes: float) -> None:
+        self.settings, self.fabric = settings, fabric
+        self.started = time.monotonic() - 60 * minutes
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of training, those before a resumption included."""
+        return (time.monotonic() - self.started) / 60
+
+    def spent(self, steps: int) -> float:
+        """The share that is spent after so many steps; 1 ends the training."""
+        share = steps / self.settings.max_steps
+        if self.settings.max_minutes > 0:
+            share = max(share, self.minutes / self.settings.max_minutes)
+            share = self.fabric.broadcast(share) if self.fabric.world_size > 1 else share
+        return min(1.0, share)
+
+
+def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume: bool) -> None:
+    """Train until the budget of steps or minutes is spent.
+
+    All randomness of step s is seeded by the seed and s, so a resumed run continues as if never stopped (with a budget
+    in steps; one in minutes also continues its schedule, but wall-clock time is never the same twice).
+    Raises VqspeechError when the loss is no longer a number.
+    """
+    optimizer = torch.optim.AdamW(
+        task.module.parameters(),
+        lr=settings.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    averaged = AveragedModel(task.module, multi_avg_fn=_moving_average(settings.weight_ema))
+    modules = {"module": task.module, "averaged": averaged}
+    state = out / "train" / STATE
+    counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf}
+    if resume and state.exists():
+        counters = load_state(state, modules, optimizer)
+    first, best = counters["step"], counters["best"]
+    module, optimizer = fabric.setup(task.module, optimizer)
+    averaged.to(fabric.device)
+    budget = Budget(settings, fabric, counters["minutes"])
+    share = budget.spent(first)
+
+    with TrainingLog(out / "train", first, enabled=fabric.is_global_zero) as log:
+        batches = task.batches(first, fabric.global_rank, fabric.world_size)
+        steps = itertools.takewhile(lambda _: share < 1, itertools.count(first))
+        for step in progress(steps, "train", settings.max_steps, "step"):
+            torch.manual_seed(_seed(settings.seed, step, fabric.global_rank))
+            task.before_step(step)
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * _rate(step, share, settings)
+            losses: dict[str, Tensor] = module(fabric.to_device(next(batches)))
+            optimizer.zero_grad()
+            fabric.backward(losses["loss"])
+            norm = fabric.clip_gradients(module, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
+            optimizer.step()
+            averaged.update_parameters(task.module)
+
+            done, share = step + 1, budget.spent(step + 1)
+            evaluate = done % settings.eval_every == 0 or share == 1
+            if done % settings.log_every == 0 or evaluate:
+                values = {name: float(value.detach()) for name, value in losses.items()}
+                values |= {"gradient_norm": float(norm), "learning_rate": optimizer.param_groups[0]["lr"]}
+                log.write_steps(done, budget.minutes, values, task.samples_per_step)
+                if not math.isfinite(values["loss"] + values["gradient_norm"]):
+                    raise VqspeechError(
+                        f"{out}: at step {done} the loss is {values['loss']:g} with a gradient of norm "
+                        f"{values['gradient_norm']:g}: --resume with a lower --training.learning_rate or with "
+                        "--training.precision 32-true"
+                    )
+            if evaluate and fabric.is_global_zero:
+                with fabric.autocast():
+                    measures = task.evaluate(averaged.module)
+                log.write("dev", done, budget.minutes, measures)
+                if measures["loss"] <= best:
+                    best = measures["loss"]
+                    dev = {name: value for name, value in measures.items() if isinstance(value, int | float)}
+                    task.save(averaged.module, {"step": done, "minutes": round(budget.minutes, 2), "dev": dev})
+                save_state(state, modules, optimizer, {"step": done, "minutes": budget.minutes, "best": best})
+            if evaluate:
+                fabric.barrier()
+                log.restart_clock(done)
+
+
+def _rate(step: int, share: float, settings: TrainingConfig) -> float:
+    """The learning rate as a share of its peak: a linear rise, then half a cosine over the budget."""
+    rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
+    fall = settings.final_rate + (1 - settings.final_rate) * (1 + math.cos(math.pi * share)) / 2
+    return rise * fall
+
+
+def _seed(seed: int, step: int, rank: int) -> int:
+    return (seed * 1_000_003 + step) * 1_009 + rank
+
+
+def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:
+    """Weight averaging that follows quickly at first, so that early evaluations mean something."""
+
+    @torch.no_grad()
+    def update(averages: list[Tensor], weights: list[Tensor], count: Tensor | int) -> None:
+        rate = 1 - min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averages, weights, rate)
+
+    return update

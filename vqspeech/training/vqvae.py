@@ -1,0 +1,177 @@
+"""Training a VQ-VAE: its losses, its codebook's start, its measures on dev speech."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from vqspeech.config import Config, TrainingConfig, to_dict
+from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
+from vqspeech.data.kaldi import read_data_dir
+from vqspeech.errors import VqspeechError
+from vqspeech.evaluation.bits import bits_per_sample
+from vqspeech.evaluation.codes import code_usage
+from vqspeech.hub import from_pretrained, save_pretrained
+from vqspeech.models.vqvae import VQVAE
+from vqspeech.progress import say
+from vqspeech.training.loop import STATE, fit
+
+START_BATCHES = 40
+"""Batches whose frames place the codes by k-means."""
+
+
+class Losses(nn.Module):
+    """The model as the loop sees it: a batch to scalars."""
+
+    def __init__(self, model: VQVAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The training loss in nats per sample, its parts, and what is worth logging."""
+        output = self.model(batch.waveform, batch.speaker)
+        speech = torch.arange(output.nll.shape[1], device=output.nll.device) < batch.length.unsqueeze(1)
+        nll = output.nll[speech].mean()
+        loss = nll + sum(output.losses.values(), nll.new_zeros(()))
+        bits = (nll / torch.log(nll.new_tensor(2.0))).detach()
+        return {"loss": loss, "bits": bits, **output.losses, **output.metrics}
+
+
+class VQVAETask:
+    """Everything the loop asks for, over two data dirs and one model folder."""
+
+    def __init__(self, config: Config, model: VQVAE, speakers: tuple[str, ...], train: Crops, dev: Batch, out: Path):
+        self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
+        self.module = Losses(model)
+        self.samples_per_step = len(train.items) * train.crop
+
+    def batches(self, first_step: int, rank: int, ranks: int) -> Iterator[Batch]:
+        """The training crops of the steps from `first_step` on."""
+        return batches(self.train.share(rank, ranks), first_step, self.config.training.workers)
+
+    def before_step(self, step: int) -> None:
+        """Place the codes when their time has come."""
+        bottleneck = self.config.model.bottleneck
+        if step != bottleneck.start_steps:
+            return
+        model = self.module.model
+        device = next(model.parameters()).device
+        frames = []
+        with torch.no_grad():
+            # Crops of steps long past the budget are fresh ones.
+            for item in range(START_BATCHES):
+                waveform = self.train[self.config.training.max_steps + item].waveform.to(device)
+                latents = model.bottleneck(model.encoder(waveform)).latents
+                frames.append(latents.transpose(1, 2).reshape(-1, latents.shape[1]))
+        model.bottleneck.start(torch.cat(frames))
+
+    def evaluate(self, module: nn.Module) -> dict[str, Any]:
+        """Bits per sample with true, shuffled and zeroed codes; use of the codes."""
+        model: VQVAE = module.model
+        model.eval()
+        device = next(model.parameters()).device
+        waveform, speaker, length = (t.to(device) for t in (self.dev.waveform, self.dev.speaker, self.dev.length))
+        bits = {
+            f"bits_{choice}": bits_per_sample(model, waveform, speaker, choice, length)
+            for choice in ("true", "shuffled", "zeroed")
+        }
+        indices = model.encode(waveform).indices
+        usage = code_usage(indices.cpu().numpy().ravel(), model.bottleneck.codes)
+        measures = {"loss": bits["bits_true"], **bits, "perplexity": usage.perplexity, "codes_in_use": usage.in_use}
+        measures["codes"] = indices.flatten().cpu()
+        self._warn_of_collapse(measures)
+        model.train()
+        return measures
+
+    def save(self, module: nn.Module, notes: dict[str, Any]) -> None:
+        """Write the model folder."""
+        notes = {**notes, "training": to_dict(self.config.training), "train_data": str(self.train.data.path)}
+        save_pretrained(self.out, module.model, self.speakers, notes)
+
+    def _warn_of_collapse(self, measures: dict[str, Any]) -> None:
+        model = self.module.model
+        if self.config.model.bottleneck.name == "none" or not bool(getattr(model.bottleneck, "started", True)):
+            return
+        if measures["perplexity"] < model.bottleneck.codes / 20:
+            say(
+                f"warning: the codes are collapsing (perplexity {measures['perplexity']:.1f} of "
+                f"{model.bottleneck.codes}): try a higher --model.bottleneck.restart, --model.bottleneck.start_steps "
+                "or a lower --training.learning_rate"
+            )
+        elif measures["bits_shuffled"] - measures["bits_true"] < 0.02:
+            say(
+                "warning: the decoder ignores the codes (shuffled ones predict as well): try more "
+                "--model.decoder.past_dropout or a lower --model.bottleneck.beta"
+            )
+
+
+def train(
+    config: Config,
+    train: Path,
+    dev: Path,
+    out: Path,
+    resume: bool = False,
+    init: Path | None = None,
+    devices: int = 1,
+    nodes: int = 1,
+    accelerator: str = "auto",
+) -> None:
+    """Train a VQ-VAE on the data dir `train`, choosing the best checkpoint on `dev`, into the model folder `out`.
+
+    `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows.
+    Raises VqspeechError for unreadable data, an `out` that holds another run, and a loss that is no longer a number.
+    """
+    state = out / "train" / STATE
+    if state.exists() and not resume:
+        raise VqspeechError(f"{out}: holds a run already: continue it with --resume, or choose another --out")
+    data, held_out = read_data_dir(train), read_data_dir(dev)
+    speakers = speaker_table(data)
+    model_config, settings = config.model, config.training
+    torch.manual_seed(settings.seed)
+    if init is not None:
+        model, speakers = _from_other(init, speakers)
+        config = dataclasses.replace(config, model=model.config)
+        model_config = config.model
+    else:
+        model = VQVAE(model_config, len(speakers))
+    crop = -(-settings.crop // model_config.hop) * model_config.hop
+    ranks = devices * nodes
+    fabric = Fabric(
+        accelerator=accelerator,
+        devices=devices,
+        num_nodes=nodes,
+        precision=_precision(settings, accelerator),
+        # With the bottleneck "none" the encoder gets no gradient.
+        strategy="ddp_find_unused_parameters_true" if ranks > 1 else "auto",
+    )
+    fabric.launch()
+    crops = Crops(
+        data, speakers, crop, settings.batch_size, model_config.sample_rate, settings.seed, settings.max_steps
+    )
+    dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
+    fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
+
+
+def _precision(settings: TrainingConfig, accelerator: str) -> str:
+    if settings.precision != "auto":
+        return settings.precision
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    # Without native bf16 products the processor emulates them, slower than float32.
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
+
+
+def _from_other(folder: Path, speakers: tuple[str, ...]) -> tuple[VQVAE, tuple[str, ...]]:
+    """The model in `folder` with a speaker table for `speakers` as well; a new speaker starts at the mean voice."""
+    other = from_pretrained(folder)
+    table = (*other.speakers, *(name for name in speakers if name not in other.speakers))
+    model = VQVAE(other.config, len(table))
+    weights = other.model.state_dict()
+    old = weights["speakers.weight"]
+    weights["speakers.weight"] = torch.cat([old, old.mean(0).expand(len(table) - len(old), -1)])
+    model.load_state_dict(weights)
+    return model, table
