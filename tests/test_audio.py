@@ -143,9 +143,7 @@ def test_a_streamed_wav_with_an_unknown_length_is_whole(tmp_path):
 
 def test_a_pipe_is_read_from_what_its_command_prints(tmp_path):
     (tmp_path / "a.wav").write_bytes(encoded("wav"))
-    np.testing.assert_array_equal(
-        audio.read(Pipe(f"cat {tmp_path}/a.wav"), RATE), audio.read(tmp_path / "a.wav", RATE)
-    )
+    np.testing.assert_array_equal(audio.read(Pipe(f"cat {tmp_path}/a.wav"), RATE), audio.read(tmp_path / "a.wav", RATE))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ holds() { # <file> <settings>
 }
 
 # Run <command> when stage <number> is asked for and <marker> does not say that it ended well with these <settings>.
-# <command> finds $continuing true when it was begun with the same settings before, and interrupted.
+# <command> finds $continuing true when it was begun with the same settings before, and interrupted; one that destroys
+# what an earlier run made removes $marker.done with it.
 run_stage() { # <number> <title> <marker> <settings> <command> [<argument> ...]
   local number=$1 title=$2 marker=$3 settings=$4
   shift 4
@@ -24,7 +25,6 @@ run_stage() { # <number> <title> <marker> <settings> <command> [<argument> ...]
   continuing=false
   ! holds "$marker.begun" "$settings" || continuing=true
   mkdir -p "$(dirname "$marker")"
-  rm -f "$marker.done"
   printf '%s\n' "$settings" >"$marker.begun"
   # A plain statement, so that the caller's `set -e` ends the run when anything in <command> fails.
   "$@"

@@ -89,13 +89,13 @@ train_flags=(--config "$train_config" --accelerator cpu)
 train_flags+=($train_args ${VQSPEECH_TRAIN_ARGS:-})
 
 make_miniature() {
-  rm -rf dump/miniature-corpus
+  rm -rf dump/miniature-corpus "$marker.done"
   $train_cmd "$exp/log/miniature.log" \
     local/make_miniature.py dump/miniature-corpus "${size[@]}" --nj "$nj"
 }
 
 prepare() {
-  $continuing || rm -rf "$data" "$dump"
+  $continuing || rm -rf "$data" "$dump" "$marker.done"
   $train_cmd "$exp/log/prepare.log" \
     vqspeech-prepare "${prepare_flags[@]}" --data "$data" --dump "$dump" --nj "$nj" ${skip:+"$skip"}
 }

@@ -12,12 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 import vqspeech
-from vqspeech.config import BottleneckConfig, DecoderConfig, EncoderConfig, ModelConfig
-from vqspeech.hub import save_pretrained
-from vqspeech.models.vqvae import VQVAE
+from tests.speech import RATE, make_data_dir, voice
+from tests.tiny import save_tiny_model
 
 COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate")
 SPEAKERS = ("x01", "x02")
@@ -27,15 +25,8 @@ Remember = Callable[[str, str], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    config = ModelConfig(
-        speaker_dim=4,
-        encoder=EncoderConfig(channels=4, hidden=4, dilations=()),
-        bottleneck=BottleneckConfig(codes=8, dim=4),
-        decoder=DecoderConfig(layers=2, cycle=2, residual=4, skip=4, conditioning=4, conditioning_dilations=()),
-    )
     folder = tmp_path_factory.mktemp("model")
-    save_pretrained(folder, VQVAE(config, len(SPEAKERS)), SPEAKERS, {})
+    save_tiny_model(folder, SPEAKERS)
     return folder
 
 
@@ -55,30 +46,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path:
     return run
 
 
-def speech(path: Path, seconds: float = 0.2, sample_rate: int = 16000, channels: int = 1) -> Path:
-    """A buzz with a slow vibrato."""
-    time = np.arange(round(seconds * sample_rate)) / sample_rate
-    wave = 0.1 * np.sign(np.sin(2 * np.pi * 120 * time + np.sin(20 * time)))
+def speech(path: Path, seconds: float = 0.1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.stack([wave] * channels, axis=1), sample_rate)
+    soundfile.write(path, voice(120, seconds, seed=0), RATE)
     return path
-
-
-def data_dir(folder: Path, utterances: dict[str, str]) -> Path:
-    """A Kaldi data directory of short utterances, `{utterance: speaker}`."""
-    folder.mkdir(parents=True)
-    ids = sorted(utterances)
-    speakers = sorted(set(utterances.values()))
-    lines = {
-        "wav.scp": [f"{id} {speech(folder / 'wav' / f'{id}.flac')}" for id in ids],
-        "utt2spk": [f"{id} {utterances[id]}" for id in ids],
-        "spk2utt": [" ".join([one, *(id for id in ids if utterances[id] == one)]) for one in speakers],
-        "text": [f"{id} hello" for id in ids],
-        "utt2dur": [f"{id} 0.2" for id in ids],
-    }
-    for name, content in lines.items():
-        (folder / name).write_text("".join(f"{line}\n" for line in content))
-    return folder
 
 
 def one_line(err: str) -> str:
@@ -115,11 +86,13 @@ def test_train_help_lists_the_settings(run: Run):
 
 
 def test_convert_names_its_output_after_source_and_speaker(run: Run, model: Path, tmp_path: Path):
-    source = speech(tmp_path / "elsewhere" / "a.flac", seconds=0.31, sample_rate=22050, channels=2)
+    source = tmp_path / "elsewhere" / "a.flac"
+    source.parent.mkdir()
+    soundfile.write(source, np.stack([voice(120, 0.31, seed=0)] * 2, axis=1), 2 * RATE)
     code, out, err = run("convert", "--src", source, "--speaker", "x02", "--model", model)
     assert (code, out) == (0, "a_x02.wav\n"), err
     info = soundfile.info(tmp_path / "a_x02.wav")
-    assert (info.samplerate, info.channels, info.frames) == (16000, 1, round(0.31 * 16000))
+    assert (info.samplerate, info.channels, info.frames) == (RATE, 1, round(0.31 * RATE / 2))
 
 
 def test_convert_is_reproducible_by_its_seed(run: Run, model: Path, tmp_path: Path):
@@ -176,19 +149,19 @@ def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
 
 
 def test_units_and_back(run: Run, model: Path, tmp_path: Path):
-    data = data_dir(tmp_path / "data", {"x01_001": "x01", "x02_001": "x02", "x02_002": "x02"})
+    data = make_data_dir(tmp_path / "data", SPEAKERS, utterances=2, seconds=0.2).path
     code, out, err = run("units", "--model", model, "--data", data, "--out", "units")
     assert (code, out) == (0, "units/units.txt\n"), err
     lines = [line.split() for line in (tmp_path / "units" / "units.txt").read_text().splitlines()]
-    assert [id for id, *_ in lines] == ["x01_001", "x02_001", "x02_002"]
+    assert [id for id, *_ in lines] == ["x01_000", "x01_001", "x02_000", "x02_001"]
     assert all(len(units) == 3200 // 64 for _, *units in lines)
 
     arguments = ("--model", model, "--units", "units", "--out", "wavs")
     code, out, err = run("decode", *arguments, "--speaker", "source,x01", "--data", data, "--utterances", 2)
     assert (code, out) == (0, "wavs/wav.scp\n"), err
     wavs = sorted(str(path.relative_to("wavs")) for path in Path("wavs").glob("*/*.wav"))
-    assert wavs == ["source/x01_001.wav", "source/x02_001.wav", "x01/x01_001.wav", "x01/x02_001.wav"]
-    assert soundfile.info("wavs/x01/x02_001.wav").frames == 3200
+    assert wavs == ["source/x01_000.wav", "source/x02_000.wav", "x01/x01_000.wav", "x01/x02_000.wav"]
+    assert soundfile.info("wavs/x01/x02_000.wav").frames == 3200
 
     code, _, err = run("decode", *arguments, "--speaker", "source")
     assert code == 2
@@ -269,7 +242,7 @@ def test_prepare_makes_data_directories_of_a_folder_of_speakers(run: Run, tmp_pa
 
 
 def test_prepare_runs_no_pipe_unless_allowed(run: Run, tmp_path: Path):
-    corpus = data_dir(tmp_path / "corpus", {f"{one}_{n}": one for one in ("anna", "bela", "cleo") for n in "1234"})
+    corpus = make_data_dir(tmp_path / "corpus", ("anna", "bela", "cleo"), utterances=4).path
     scp = corpus / "wav.scp"
     scp.write_text(re.sub(" (.*)", r" touch ran; cat \1 |", scp.read_text()))
     arguments = ("--corpus", corpus, "--data", "data", "--dump", "dump")

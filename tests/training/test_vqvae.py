@@ -52,6 +52,16 @@ def test_what_a_run_leaves_behind(data: Path) -> None:
     assert list((out / "train").glob("events.out.tfevents.*"))
 
 
+def test_tensorboard_holds_curves_codes_and_audio(data: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = run(data, "out", tiny_config(dataclasses.replace(TRAINING, max_steps=2, audio_seconds=0.02)))
+    tags = EventAccumulator(str(out / "train")).Reload().Tags()
+    assert {"train/bits", "dev/bits_true", "dev/bits_shuffled", "dev/bits_zeroed"} <= set(tags["scalars"])
+    assert tags["histograms"] == ["dev/codes"]
+    assert set(tags["audio"]) == {"dev/source", "dev/copy"}
+
+
 def test_training_learns(data: Path) -> None:
     settings = dataclasses.replace(TRAINING, max_steps=100, eval_every=100, warmup_steps=5, learning_rate=1e-2)
     out = run(data, "out", tiny_config(settings, start_steps=5))

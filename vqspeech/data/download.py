@@ -49,7 +49,7 @@ def download_vctk(folder: Path, url: str = URL, sha256: str | None = None) -> Pa
     return next((path for path in (corpus, *sorted(corpus.iterdir())) if is_vctk(path)), corpus)
 
 
-class _InterruptedError(Exception):
+class _NetworkError(Exception):
     """The network failed; to go on later may help."""
 
 
@@ -62,7 +62,7 @@ def _fetch(url: str, part: Path) -> None:
         try:
             _fetch_rest(url, part, before)
             return
-        except _InterruptedError as error:
+        except _NetworkError as error:
             reason = error
         failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
         time.sleep(min(failures, 3))
@@ -78,10 +78,10 @@ def _fetch_rest(url: str, part: Path, have: int) -> None:
             if error.headers.get("Content-Range") == f"bytes */{have}":
                 return
             part.unlink()
-            raise _InterruptedError("the file changed on the server") from error
+            raise _NetworkError("the file changed on the server") from error
         raise VqspeechError(f"{url}: {error.code} {error.reason}") from error
     except OSError as error:
-        raise _InterruptedError(str(getattr(error, "reason", error))) from error
+        raise _NetworkError(str(getattr(error, "reason", error))) from error
     with response:
         resumed = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if response.status == 206 and not (resumed and int(resumed[1]) == have):
@@ -96,7 +96,7 @@ def _fetch_rest(url: str, part: Path, have: int) -> None:
             for block in blocks:
                 file.write(block)
     if total is not None and part.stat().st_size < total:
-        raise _InterruptedError(f"the connection closed after {part.stat().st_size} of {total} bytes")
+        raise _NetworkError(f"the connection closed after {part.stat().st_size} of {total} bytes")
 
 
 def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
@@ -104,7 +104,7 @@ def _blocks(response: http.client.HTTPResponse) -> Iterator[bytes]:
         while block := response.read(MEBIBYTE):
             yield block
     except (OSError, http.client.HTTPException) as error:
-        raise _InterruptedError(str(error)) from error
+        raise _NetworkError(str(error)) from error
 
 
 def _check_sum(path: Path, expected: str | None) -> None:

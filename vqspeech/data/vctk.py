@@ -46,8 +46,9 @@ def read_vctk(folder: Path, mic: str = "mic1") -> Corpus:
     for path in sorted((folder / "txt").glob("*/*.txt")):
         if path.stem not in recordings:
             corpus.left_out[path.stem] = "text without a recording"
-    for speaker, count in lacking.items():
-        corpus.notes.append(f"{speaker}: {count} utterances lack {mic}; the other microphone is taken")
+    if lacking:
+        speakers = ", ".join(sorted(lacking)[:4]) + (", ..." if len(lacking) > 4 else "")
+        corpus.notes.append(f"{lacking.total()} utterances of {speakers} lack {mic}; the other microphone is taken")
     return corpus
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import vqspeech
 from vqspeech.codec import Codec
+from vqspeech.data.prepare import SUMMARY
 from vqspeech.evaluation.environment import environment
 from vqspeech.evaluation.figures import draw_spectrograms
 from vqspeech.evaluation.likelihood import bits_at_equal_steps, measure_bits
@@ -107,6 +108,7 @@ def evaluate(
         }
     sides = {"train": train, "test": test, "unseen": strangers, "parallel": shared}
     results["data"] = {name: _describe_data(side) for name, side in sides.items() if side}
+    results["preparation"] = _describe_preparation(data)
     with atomic_write(out / "results.json") as file:
         json.dump(results, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
@@ -138,6 +140,15 @@ def _describe_data(side: Speech) -> Results:
         "speakers": len(side.data.speakers),
         "skipped": side.skipped,
     }
+
+
+def _describe_preparation(data: Path) -> Results | None:
+    """What `vqspeech-prepare` could not use of the corpus; None for a data dir of another origin."""
+    summary = data.parent / SUMMARY
+    if not summary.is_file():
+        return None
+    facts = json.loads(summary.read_text(encoding="utf-8"))
+    return {"skipped": facts["skipped"], "left_out": len(facts["left_out"])}
 
 
 def _against_no_codes(log: Sequence[Results], no_codes: Path | None) -> Results:

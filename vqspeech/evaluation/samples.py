@@ -147,7 +147,7 @@ def _percent_bar(description: str) -> Callable[[float], None]:
 
     def heard(share: float) -> None:
         nonlocal shown
-        while shown < int(100 * share):
+        while shown <= int(100 * share):  # once more than there are percent, for the bar to end
             next(bar, None)
             shown += 1
 

@@ -25,6 +25,7 @@ def render(results: Results) -> str:
         "",
         *_table(("data", "utterances", "hours", "speakers", "skipped as bad"), _data(results["data"])),
         "",
+        *_preparation(results["preparation"]),
         *_table(("on held-out speech", "result", "beside it"), _measures(results)),
         *_listening(results),
     ]
@@ -50,6 +51,13 @@ def _data(sides: Results) -> Iterator[tuple[str, ...]]:
     for name, side in sides.items():
         counts = side["utterances"], f"{side['hours']:.2f}", side["speakers"], len(side["skipped"])
         yield name, *map(str, counts)
+
+
+def _preparation(preparation: Results | None) -> list[str]:
+    if preparation is None:
+        return []
+    skipped, left_out = len(preparation["skipped"]), preparation["left_out"]
+    return [f"Preparing the corpus, {skipped} utterances were skipped as bad and {left_out} left out by rule.", ""]
 
 
 def _measures(results: Results) -> Iterator[Row]:

@@ -18,6 +18,7 @@ from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import from_pretrained, save_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.progress import say
+from vqspeech.synthesis import sample
 from vqspeech.training.loop import STATE, fit
 
 START_BATCHES = 40
@@ -83,6 +84,8 @@ class VQVAETask:
         usage = code_usage(indices.cpu().numpy().ravel(), model.bottleneck.codes)
         measures = {"loss": bits["bits_true"], **bits, "perplexity": usage.perplexity, "codes_in_use": usage.in_use}
         measures["codes"] = indices.flatten().cpu()
+        if self.config.training.audio_seconds > 0:
+            measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
         model.train()
         return measures
@@ -91,6 +94,14 @@ class VQVAETask:
         """Write the model folder."""
         notes = {**notes, "training": to_dict(self.config.training), "train_data": str(self.train.data.path)}
         save_pretrained(self.out, module.model, self.speakers, notes)
+
+    def _audio(self, model: VQVAE, waveform: Tensor, speaker: Tensor) -> dict[str, Any]:
+        """A stretch of dev speech and its copy-synthesis, for listening."""
+        rate = self.config.model.sample_rate
+        waveform = waveform[:, : round(self.config.training.audio_seconds * rate)]
+        with torch.autocast(waveform.device.type, enabled=False):
+            copy = sample(model.decoder, model.conditioning(model.encode(waveform).indices, speaker))
+        return {"source": (waveform.cpu(), rate), "copy": (copy.cpu(), rate)}
 
     def _warn_of_collapse(self, measures: dict[str, Any]) -> None:
         model = self.module.model

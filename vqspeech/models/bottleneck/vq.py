@@ -76,7 +76,7 @@ class VectorQuantizer(Bottleneck):
     def start(self, latents: Tensor) -> None:
         """Place the codes by k-means on training frames `[M, D]` (already normalised)."""
         if self.config.kmeans:
-            self._place(slice(None), _kmeans(latents, self.codes))
+            self._place(slice(None), _from_first_rank(_kmeans(latents, self.codes)))
         self.started.fill_(True)
 
     @torch.no_grad()

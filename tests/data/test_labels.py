@@ -1,0 +1,78 @@
+"""Phone label files."""
+
+from pathlib import Path
+
+import pytest
+
+from vqspeech.data.labels import SILENCES, Phone, find_labels, read_labels
+from vqspeech.errors import VqspeechError
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+EXPECTED = [Phone(0.0, 0.085, "pau"), Phone(0.085, 0.36, "p"), Phone(0.36, 0.39, "l")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.phn", "0.0000 0.0850 pau\n0.0850 0.3600 p\n0.3600 0.3900 l\n"),
+        ("a.lab", "         0     850000 pau\n    850000    3600000 p\n   3600000    3900000 l"),
+        ("a.lab", "0 850000 x^x-pau+p=l@x_x/A:0\n850000 3600000 x^pau-p+l=iy@1_4\n3600000 3900000 pau^p-l+iy=z@2_3\n"),
+    ],
+)
+def test_seconds_and_hts_units_and_hts_context_are_read_alike(tmp_path, name, text):
+    assert read_labels(write(tmp_path / name, text)) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("0 0.1 a\n0.1 b\n", 2),
+        ("0 0.1 a\n0.1 0.1 b\n", 2),
+        ("0 0.2 a\n0.1 0.3 b\n", 2),
+        ("-0.1 0.2 a\n", 1),
+        ("nan 0.2 a\n", 1),
+        ("hello\n", 1),
+    ],
+)
+def test_what_is_no_label_is_named_by_file_and_line(tmp_path, text, line):
+    with pytest.raises(VqspeechError, match=rf"a\.phn:{line}: "):
+        read_labels(write(tmp_path / "a.phn", text))
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    with pytest.raises(VqspeechError, match=r"\.phn and \.lab"):
+        read_labels(write(tmp_path / "a.TextGrid", ""))
+
+
+def test_labels_are_found_at_any_depth(tmp_path):
+    first = write(tmp_path / "p225" / "p225_001.lab", "")
+    second = write(tmp_path / "p226_001.phn", "")
+    write(tmp_path / "README.md", "")
+    assert find_labels(tmp_path) == {"p225_001": first, "p226_001": second}
+
+
+def test_of_a_folder_with_plain_and_full_context_labels_the_plain_ones_are_taken(tmp_path):
+    write(tmp_path / "lab" / "full" / "p225_001.lab", "")
+    plain = write(tmp_path / "lab" / "mono" / "p225_001.lab", "")
+    assert find_labels(tmp_path) == {"p225_001": plain}
+
+
+def test_two_files_of_one_utterance_and_none_at_all_are_errors(tmp_path):
+    with pytest.raises(VqspeechError, match="no phone labels"):
+        find_labels(tmp_path)
+    write(tmp_path / "one" / "a.lab", "")
+    write(tmp_path / "two" / "a.phn", "")
+    with pytest.raises(VqspeechError, match="second label file of a"):
+        find_labels(tmp_path)
+
+
+def test_silence_is_known_under_its_names_and_no_phone_is_taken_for_it():
+    assert {"pau", "sil", "sp", "spn", "#", "_", "", "h#"} <= SILENCES
+    arpabet = "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
+    assert not SILENCES & set(arpabet.split())

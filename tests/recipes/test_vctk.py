@@ -1,0 +1,137 @@
+"""The whole recipe, on the shared tiny run and around it."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.conftest import ROOT, Clone
+
+Finished = tuple[Clone, subprocess.CompletedProcess[str]]
+MADE = Path("recipes/vctk/exp/miniature_tiny")
+
+
+def test_it_says_loudly_that_the_voices_are_synthetic_and_how_to_give_it_others(finished: Finished) -> None:
+    _, ran = finished
+    assert "MINIATURE OF SYNTHETIC VOICES" in ran.stdout
+    assert "--corpus /path/to/VCTK" in ran.stdout
+
+
+def test_it_leaves_units_voices_and_a_table(finished: Finished) -> None:
+    clone, ran = finished
+    for split in ("train", "dev", "test", "dev_unseen", "test_unseen"):
+        units = (clone.path / MADE / "units" / split / "units.txt").read_text().splitlines()
+        utterances = (clone.path / "recipes/vctk/data/miniature" / split / "utt2spk").read_text().splitlines()
+        assert [line.split()[0] for line in units] == [line.split()[0] for line in utterances]
+    wavs = list((clone.path / MADE / "wav").glob("*/*.wav"))
+    assert {wav.parent.name for wav in wavs} >= {"source"}
+    assert len({wav.parent.name for wav in wavs}) == 3
+    assert all(soundfile.info(wav).frames > 0 for wav in wavs)
+
+    table = (clone.path / "recipes/vctk/exp/RESULTS.md").read_text()
+    assert "bash recipes/vctk/run.sh" in table.splitlines()[:3]
+    assert table in ran.stdout
+    results = json.loads((clone.path / "recipes/vctk/exp/RESULTS.json").read_text())
+    assert results["command"] == "bash recipes/vctk/run.sh"
+    assert results["bits"]["true"] > 0
+    assert results["no_codes"]["step"] == results["model"]["steps"] == 6
+
+
+def test_the_command_that_it_gives_plays_a_wav_that_is_there(finished: Finished) -> None:
+    clone, ran = finished
+    (wav,) = re.findall(r"ffplay .* (\S+\.wav)", ran.stdout)
+    assert (clone.path / "recipes/vctk" / wav).is_file()
+
+
+def test_every_log_opens_with_its_command_and_closes_with_its_time(finished: Finished) -> None:
+    clone, _ = finished
+    logs = list((clone.path / "recipes/vctk/exp").glob("*/log/*.log"))
+    assert len(logs) >= 9
+    for log in logs:
+        lines = log.read_text().splitlines()
+        assert re.match(r"# (vqspeech-\w+|local/\S+) ", lines[0]), log
+        assert re.match(r"# Ended \(code 0\) at ", lines[-1]), log
+
+
+def test_a_run_that_is_done_is_not_done_again_from_wherever_it_is_started(finished: Finished) -> None:
+    clone, _ = finished
+    before = (clone.path / MADE / "model.safetensors").stat().st_mtime_ns
+    again = clone.run("bash ../recipes/vctk/run.sh", cwd=clone.path / "egs")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.count("done already") == 8
+    assert (clone.path / MADE / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_model_trained_with_other_settings_is_not_overwritten(finished: Finished) -> None:
+    clone, _ = finished
+    before = (clone.path / MADE / "model.safetensors").read_bytes()
+    ran = clone.recipe("--stage 2 --stop-stage 2 --train-args '--training.seed 5'")
+    assert ran.returncode != 0
+    assert "holds a run already" in ran.stderr
+    assert "stopped in stage 2" in ran.stderr
+    assert (clone.path / MADE / "model.safetensors").read_bytes() == before
+    assert "done already" in clone.recipe("--stage 2 --stop-stage 2").stdout
+
+
+@pytest.fixture
+def fresh(clone: Clone, tmp_path: Path) -> str:
+    """Options for a run that shares nothing with the finished one; data and dump are named after the corpus."""
+    corpus = tmp_path / f"a corpus of {tmp_path.name}"
+    for speaker in ("anna", "ben"):
+        (corpus / speaker).mkdir(parents=True)
+    return f"--corpus '{corpus}' --expdir '{tmp_path / 'exp'}'"
+
+
+def test_a_failing_stage_stops_the_run_and_shows_the_end_of_its_log(clone: Clone, fresh: str, tmp_path: Path) -> None:
+    (corpus,) = tmp_path.glob("a corpus*")
+    (corpus / "anna" / "one.wav").write_bytes(b"RIFF, but no more")
+    ran = clone.recipe(fresh)
+    assert ran.returncode != 0
+    assert "stage 1, data directories" in ran.stdout
+    assert "stage 2" not in ran.stdout
+    assert "one.wav" in ran.stderr
+    assert "# Ended (code 1)" in ran.stderr
+    assert "stopped in stage 1" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("--stage two", "--stage is a whole number"),
+        ("--corpus nowhere", "no folder --corpus"),
+        ("--train-config nowhere.yaml", "no file --train-config nowhere.yaml"),
+        ("recordings", "options only, not 'recordings'"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_before_any_work(clone: Clone, options: str, complaint: str) -> None:
+    ran = clone.recipe(options)
+    assert ran.returncode == 2
+    assert complaint in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert ran.stdout == ""
+
+
+def test_help_tells_every_option_with_its_default(clone: Clone) -> None:
+    ran = clone.recipe("--help")
+    assert ran.returncode == 0
+    script = (ROOT / "recipes/vctk/run.sh").read_text()
+    defaults = script[: script.index("help_message=")]
+    for name in re.findall(r"^(\w+)=", defaults, re.MULTILINE):
+        assert f"--{name.replace('_', '-')} " in ran.stdout
+
+
+def test_the_validator_names_file_line_and_reason(finished: Finished, tmp_path: Path) -> None:
+    clone, _ = finished
+    good = "recipes/vctk/data/miniature/train"
+    assert clone.run(f"recipes/utils/validate_data_dir.sh {good}").returncode == 0
+    bad = tmp_path / "bad"
+    clone.run(f"cp -r {good} '{bad}'")
+    lines = (bad / "wav.scp").read_text().splitlines(keepends=True)
+    (bad / "wav.scp").write_text("".join([lines[1], lines[0], *lines[2:]]))
+    ran = clone.run(f"recipes/utils/validate_data_dir.sh '{bad}'")
+    assert ran.returncode == 1
+    assert f"{bad}/wav.scp:2: " in ran.stderr

@@ -1,0 +1,70 @@
+"""Every command of the READMEs, as written, on tiny corpora and models; installs and downloads are left out."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.conftest import ROOT, Clone
+
+LEFT_OUT = r"pip install|\. \.venv|VQSPEECH_TORCH_INDEX|--download|make test|bash recipes/vctk/run\.sh$"
+"""Installs and downloads; this test suite itself; the run that the fixture `finished` has made."""
+SECONDS = 1.3
+
+
+def commands(readme: str) -> list[str]:
+    blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / readme).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line]
+
+
+@pytest.fixture
+def recordings(finished: tuple[Clone, object]) -> Path:
+    """The clone, with the recordings that the README's examples name: short ones, from the miniature."""
+    clone, _ = finished
+    miniature = clone.path / "recipes/vctk/dump/miniature-corpus"
+    vctk = clone.path / "VCTK-Corpus-0.92"
+    shutil.copytree(miniature, vctk, ignore=shutil.ignore_patterns("phones"))
+    for path in vctk.glob("wav48_silence_trimmed/*/*.flac"):
+        waveform, rate = soundfile.read(path)
+        waveform = waveform[: round(SECONDS * rate)]
+        soundfile.write(path, waveform, rate)
+        own = clone.path / "my-recordings" / path.parent.name / f"{path.stem}.wav"
+        own.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(own, waveform, rate)
+    shutil.copy(next((clone.path / "my-recordings").glob("*/*.wav")), clone.path / "a.wav")
+    return clone.path
+
+
+def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings: Path) -> None:
+    clone, _ = finished
+    exports = ""
+    ran = []
+    for command in commands("README.md"):
+        if re.search(LEFT_OUT, command):
+            continue
+        result = clone.run(exports + command)
+        assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
+        if command.startswith("export "):
+            exports += f"{command}\n"
+        ran.append(command)
+    assert any("VCTK-Corpus-0.92" in command for command in ran)
+    assert soundfile.info(recordings / "a_x01.wav").duration == pytest.approx(SECONDS, abs=0.001)
+    assert (recordings / "units/units.txt").read_text().count("\n") > 1
+    assert len(list(recordings.glob("voices/x01/*.wav"))) == 1
+    assert (recordings / "recipes/vctk/exp/VCTK-Corpus-0.92_base/model.safetensors").exists()
+
+
+@pytest.mark.parametrize("readme", ["README.md", "recipes/vctk/README.md", "docs/architecture.md"])
+def test_every_link_leads_somewhere(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):
+        assert (ROOT / readme).parent.joinpath(link).exists(), link
+
+
+def test_every_option_of_the_recipe_that_a_readme_names_exists() -> None:
+    known = set(re.findall(r"--[a-z-]+", (ROOT / "recipes/vctk/run.sh").read_text(encoding="utf-8")))
+    for command in commands("README.md"):
+        if "run.sh" in command:
+            assert set(re.findall(r"(?<![\w.])--[a-z-]+", command)) <= known, command
