@@ -56,10 +56,10 @@ def test_a_batch_gives_each_utterance_its_length_and_order(codec: Codec) -> None
     assert shares == sorted(shares) and shares[-1] == pytest.approx(1.0)
 
 
-def test_greedy_decoding_of_a_batch_equals_one_by_one(codec: Codec) -> None:
-    together = codec.decode_batch([[1, 2, 3], [4, 5, 6]], ["p225", "p226"], temperature=0)
-    for units, speaker, waveform in zip([[1, 2, 3], [4, 5, 6]], ["p225", "p226"], together, strict=True):
-        assert np.allclose(codec.decode(units, speaker, temperature=0), waveform)
+def test_a_batch_equals_one_by_one_whatever_the_lengths(codec: Codec) -> None:
+    together = codec.decode_batch([[1, 2, 3], [4, 5]], ["p225", "p226"], seed=7)
+    for units, speaker, waveform in zip([[1, 2, 3], [4, 5]], ["p225", "p226"], together, strict=True):
+        assert np.allclose(codec.decode(units, speaker, seed=7), waveform)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from vqspeech import audio
 from vqspeech.config import ModelConfig
@@ -87,6 +88,7 @@ class Codec:
     ) -> list[np.ndarray]:
         """Several utterances at once, which costs little more than the longest of them.
 
+        Each is what `decode` gives for it alone, up to rounding.
         `heard(share)` is called now and then with the share of the work that is done.
         """
         rows = [self.speaker_index(name) for name in speakers]
@@ -99,20 +101,17 @@ class Codec:
         work, done = sum(len(arrays[i]) for i in order), 0
         for start in range(0, len(order), STREAMS):
             chosen = order[start : start + STREAMS]
-            padded = np.zeros((len(chosen), max(len(arrays[i]) for i in chosen)), np.int64)
-            for row, i in enumerate(chosen):
-                padded[row, : len(arrays[i])] = arrays[i]
-            indices = torch.from_numpy(padded).to(self.device)
-            speaker = torch.tensor([rows[i] for i in chosen], device=self.device)
-            generator = torch.Generator(self.device).manual_seed(seed)
-            conditioning = self.model.conditioning(indices, speaker)
+            # Padded after the convolutions, which would else let the padding into an utterance's last frames.
+            frames = [self._conditioning(arrays[i], rows[i]) for i in chosen]
+            conditioning = pad_sequence(frames, batch_first=True).transpose(1, 2)
+            generators = [torch.Generator().manual_seed(seed) for _ in chosen]
             size = sum(len(arrays[i]) for i in chosen)
 
             def tell(frame: int, frames: int = conditioning.shape[2], size: int = size, done: int = done) -> None:
                 if heard is not None:
                     heard((done + size * frame / frames) / work)
 
-            drawn = sample(self.model.decoder, conditioning, temperature, generator, tell).cpu().numpy()
+            drawn = sample(self.model.decoder, conditioning, temperature, generators, tell).cpu().numpy()
             done += size
             for row, i in enumerate(chosen):
                 waveforms[i] = drawn[row, : len(arrays[i]) * self.hop]
@@ -129,6 +128,11 @@ class Codec:
         """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level."""
         self.speaker_index(speaker)
         return self.decode_batch([self.encode(waveform)], [speaker], temperature, seed, heard)[0][: len(waveform)]
+
+    def _conditioning(self, units: np.ndarray, speaker: int) -> torch.Tensor:
+        """Conditioning frames `[N, C]` of one utterance."""
+        indices = torch.from_numpy(units).to(self.device).unsqueeze(0)
+        return self.model.conditioning(indices, torch.tensor([speaker], device=self.device))[0].t()
 
     def _check(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(units, dtype=np.int64)

@@ -14,6 +14,7 @@ ngpu=0
 skip_bad=false
 prepare_args=
 train_args=
+evaluate_args=
 
 help_message="Usage: bash recipes/vctk/run.sh [--corpus DIR | --download DIR] [options]
 
@@ -29,6 +30,7 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
   --prepare-args ARGS  further flags of vqspeech-prepare, such as '--allow-pipes'
   --train-config FILE  the model and its training (default: $train_config; see recipes/vctk/conf)
   --train-args ARGS    further flags of vqspeech-train, such as '--training.max_minutes 5'
+  --evaluate-args ARGS further flags of vqspeech-evaluate, such as '--copies 100'
   --ngpu N             GPUs to train on (default: $ngpu)
   --nj N               processes at once (default: $nj)
   --expdir DIR         where models, logs and results go (default: recipes/vctk/$expdir)
@@ -39,7 +41,7 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
 
 Environment variables:
   VQSPEECH_MINIATURE_SPEAKERS, VQSPEECH_MINIATURE_SENTENCES   size of the miniature (default: 10, 40)
-  VQSPEECH_TRAIN_ARGS                                         as --train-args, which it overrides
+  VQSPEECH_TRAIN_ARGS, VQSPEECH_EVALUATE_ARGS                 behind --train-args, --evaluate-args
   VQSPEECH_VENV, VQSPEECH_PYTHON, VQSPEECH_TORCH_INDEX        see recipes/utils/setup_env.sh"
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -83,8 +85,8 @@ size=(--speakers "${VQSPEECH_MINIATURE_SPEAKERS:-10}" --sentences "${VQSPEECH_MI
 skip=$([ "$skip_bad" = false ] || echo --skip-bad)
 # shellcheck disable=SC2206 # words are wanted
 prepare_flags=("${source[@]}" --mic "$mic" ${labels:+--labels "$labels"} $prepare_args)
-train_flags=(--config "$train_config" --accelerator cpu)
-[ "$ngpu" = 0 ] || train_flags=(--config "$train_config" --accelerator cuda --devices "$ngpu")
+train_flags=(--accelerator cpu)
+[ "$ngpu" = 0 ] || train_flags=(--accelerator cuda --devices "$ngpu")
 # shellcheck disable=SC2206
 train_flags+=($train_args ${VQSPEECH_TRAIN_ARGS:-})
 
@@ -105,8 +107,8 @@ train() { # <model folder> [<flag> ...]
   shift
   ! $continuing || set -- --resume "$@"
   $cuda_cmd --gpu "$ngpu" "$model/log/train.log" \
-    vqspeech-train "${train_flags[@]}" --train "$data/train" --dev "$data/dev" --out "$model" \
-    ${skip:+"$skip"} "$@"
+    vqspeech-train --config "$train_config" "${train_flags[@]}" --train "$data/train" --dev "$data/dev" \
+    --out "$model" ${skip:+"$skip"} "$@"
 }
 
 train_without_codes() {
@@ -128,7 +130,7 @@ extract_units() {
 decode() {
   local voices
   $continuing || rm -rf "$exp/wav"
-  voices=$(vqspeech-convert --model "$exp" --list-speakers | head -n 2 | paste -s -d , -)
+  voices=$(vqspeech-convert --model "$exp" --list-speakers | sed -n 1,2p | paste -s -d , -)
   $train_cmd "$exp/log/decode.log" \
     vqspeech-decode --model "$exp" --units "$exp/units/test" --utterances 4 --out "$exp/wav" \
     --speaker "source,$voices" --data "$data/test"
@@ -136,13 +138,22 @@ decode() {
 
 evaluate() {
   local flags=(--model "$exp" --data "$data/test" --train-data "$data/train" --out "$exp/results")
+  # shellcheck disable=SC2206
+  flags+=(--command "$command" $evaluate_args ${VQSPEECH_EVALUATE_ARGS:-})
   [ ! -d "$data/test_unseen" ] || flags+=(--unseen "$data/test_unseen")
   [ ! -d "$data/test_parallel" ] || flags+=(--parallel "$data/test_parallel")
   [ ! -d "$no_codes/train" ] || flags+=(--no-codes "$no_codes")
   $train_cmd "$exp/log/evaluate.log" vqspeech-evaluate "${flags[@]}" ${skip:+"$skip"}
 }
 
-# A stage is done anew when what it depends on has changed.
+publish() {
+  cp "$exp/results/results.json" "$expdir/RESULTS.json"
+  cp "$exp/results/RESULTS.md" "$expdir/RESULTS.md"
+}
+
+# A stage is done anew when what it depends on has changed. What is not there yet counts as nothing.
+checksum() { cat "$@" 2>/dev/null | cksum || true; }
+
 data_settings="${prepare_flags[*]}"
 if [ "$name" = miniature ]; then
   data_settings+=" ${size[*]}"
@@ -151,16 +162,24 @@ if [ "$name" = miniature ]; then
 fi
 run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
 train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
+for model in "$exp" "$no_codes"; do
+  # Hours of training are not for a script to overwrite.
+  if [ "$stage" -le 3 ] && [ -d "$model/train" ] && ! was_begun "$model/.train" "$train_settings"; then
+    log "$model was trained with other settings: remove it, or give another --expdir" >&2
+    exit 1
+  fi
+done
 run_stage 2 "training" "$exp/.train" "$train_settings" train "$exp"
 run_stage 3 "training without codes" "$no_codes/.train" "$train_settings" train_without_codes
-model=$(cat "$exp/model.safetensors" "$no_codes/model.safetensors" 2>/dev/null | cksum)
+model=$(checksum "$exp/model.safetensors" "$no_codes/model.safetensors")
 run_stage 4 "units" "$exp/.units" "$model" extract_units
 run_stage 5 "copies and conversions" "$exp/.decode" "$model" decode
-run_stage 6 "evaluation" "$exp/.evaluate" "$model" evaluate
-run_stage 7 "results" "$exp/.results" "$model $command" \
-  local/write_results.py "$exp/results/results.json" --command "$command" --out "$expdir"
+run_stage 6 "evaluation" "$exp/.evaluate" "$model $evaluate_args ${VQSPEECH_EVALUATE_ARGS:-}" evaluate
+run_stage 7 "results" "$exp/.results" "$(checksum "$exp/results/results.json")" publish
 
 if [ "$stop_stage" -ge 7 ]; then
   cat "$expdir/RESULTS.md"
-  log "units: $exp/units; voices: $exp/wav and $exp/results/wav; this table: $expdir/RESULTS.md (in $recipe)"
+  here=$(cd "$exp" && pwd)
+  log "units: $here/units; converted voices: $here/wav and $here/results/wav"
+  log "to hear one: ffplay -nodisp -autoexit '$(find "$here/wav" -name '*.wav' ! -path '*/source/*' | sort | sed -n 1p)'"
 fi

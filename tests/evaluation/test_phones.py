@@ -55,9 +55,7 @@ def test_codes_that_tell_phones_apart_beat_random_ones_and_the_commonest_phone()
 
 def test_the_map_is_learnt_on_train_alone():
     # On the test side codes and phones are swapped: a map that had seen them would score 1.
-    scores = phone_accuracy(
-        np.array([0, 1]), np.array(["a", "b"]), np.array([0, 1]), np.array(["b", "a"]), codes=2
-    )
+    scores = phone_accuracy(np.array([0, 1]), np.array(["a", "b"]), np.array([0, 1]), np.array(["b", "a"]), codes=2)
     assert scores.accuracy == 0.0
 
 

@@ -10,7 +10,7 @@ from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.data.kaldi import DataDir, write_data_dir
 from vqspeech.errors import VqspeechError
-from vqspeech.evaluation import runner
+from vqspeech.evaluation import runner, speed
 
 Evaluate = Callable[..., dict]
 
@@ -21,9 +21,7 @@ def give_labels(data: DataDir, path: Path) -> Path:
     for utterance in data.utterances:
         labels[utterance] = path.parent / "phones" / f"{utterance}.phn"
         labels[utterance].parent.mkdir(exist_ok=True)
-        lines = [
-            f"{step / 10} {(step + 1) / 10} {'pau' if step == 0 else 'ab'[step % 2]}" for step in range(12)
-        ]
+        lines = [f"{step / 10} {(step + 1) / 10} {'pau' if step == 0 else 'ab'[step % 2]}" for step in range(12)]
         labels[utterance].write_text("\n".join(lines) + "\n")
     texts = dict.fromkeys(data.utterances, "the same text")
     write_data_dir(replace(data, path=path, labels=labels, texts=texts))
@@ -50,7 +48,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     make_data_dir(tmp_path / "train", seconds=1.2)
     make_data_dir(tmp_path / "test", seconds=1.2)
     make_data_dir(tmp_path / "unseen", speakers=("c",), utterances=2, seconds=1.2)
-    monkeypatch.setattr(runner, "SPEED_SECONDS", 0.02)
+    monkeypatch.setattr(speed, "SAMPLED_SECONDS", 0.02)
     monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
 
     def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
@@ -69,19 +67,11 @@ def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) 
     out = tmp_path / "out"
     assert json.loads((out / "results.json").read_text()) == results
     assert (out / "RESULTS.md").read_text().startswith("```sh\nmake it\n```\n")
-    assert not [
-        name
-        for name, value in results.items()
-        if value == {} or (name != "words" and "missing" in str(value))
-    ]
+    assert not [name for name, value in results.items() if value == {} or (name != "words" and "missing" in str(value))]
     assert results["no_codes"]["bits"] - results["no_codes"]["bits_with_codes"] == 1.0
     assert results["speed"]["training"] == 0.5
     assert results["model"]["steps"] == 10
-    assert (
-        results["similarity"]["conversions"]["count"]
-        == results["similarity"]["conversions_unseen"]["count"]
-        == 2
-    )
+    assert results["similarity"]["conversions"]["count"] == results["similarity"]["conversions_unseen"]["count"] == 2
     assert results["nearest"]["copies"] == 3
 
     wavs = sorted(path.relative_to(out / "wav").as_posix() for path in (out / "wav").rglob("*.wav"))
@@ -114,9 +104,11 @@ def test_bad_speech_stops_or_is_counted(evaluate: Evaluate, tmp_path: Path) -> N
     with pytest.raises(VqspeechError, match=r"a_001\.flac"):
         evaluate(utterances=99)
     assert not (tmp_path / "out" / "results.json").exists()
+    (tmp_path / "splits.json").write_text('{"skipped": {"z": "no text"}, "left_out": {"x": "p315", "y": "p315"}}')
     results = evaluate(utterances=99, skip_bad=True)
+    assert results["preparation"] == {"skipped": {"z": "no text"}, "left_out": 2}
     assert list(results["data"]["test"]["skipped"]) == ["a_001"]
-    assert "| test | 6 | 0.00 | 2 | 1 |" in (tmp_path / "out" / "RESULTS.md").read_text()
+    assert "| test | 6 | 0.1 | 2 | 1 |" in (tmp_path / "out" / "RESULTS.md").read_text()
 
 
 def test_one_utterance_is_enough_to_end_well(evaluate: Evaluate, tmp_path: Path) -> None:

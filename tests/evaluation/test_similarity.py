@@ -23,9 +23,7 @@ VOICES = {"low": (100, 500), "middle": (160, 900), "high": (230, 1500)}
 
 @pytest.fixture(scope="module")
 def voices() -> Voices:
-    return Voices(
-        {name: [voice(speaker(*kind, seed), RATE) for seed in range(3)] for name, kind in VOICES.items()}
-    )
+    return Voices({name: [voice(speaker(*kind, seed), RATE) for seed in range(3)] for name, kind in VOICES.items()})
 
 
 @pytest.mark.parametrize("name", VOICES)

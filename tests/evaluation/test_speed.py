@@ -26,9 +26,7 @@ class Clockwork:
 
 
 def test_encoding_and_sampling_are_timed_without_set_up(monkeypatch):
-    assert speed.encoding_factor(Clockwork(monkeypatch), [np.zeros(500), np.zeros(1500)]) == pytest.approx(
-        0.25
-    )
+    assert speed.encoding_factor(Clockwork(monkeypatch), [np.zeros(500), np.zeros(1500)]) == pytest.approx(0.25)
     assert speed.sampling_factor(Clockwork(monkeypatch), np.zeros(100, dtype=int), "a") == pytest.approx(2.0)
 
 

@@ -33,9 +33,8 @@ RESULTS = {
         "steps": 500,
         "minutes": 4.5,
     },
-    "data": {
-        "test": {"path": "data/test", "utterances": 40, "hours": 0.05, "speakers": 8, "skipped": {"x": "bad"}}
-    },
+    "data": {"test": {"path": "data/test", "utterances": 40, "hours": 0.05, "speakers": 8, "skipped": {"x": "bad"}}},
+    "preparation": {"skipped": {"y": "bad"}, "left_out": 3},
     "bits": {"true": 3.21, "shuffled": 5.43, "zeroed": 4.32, "utterances": 40, "seconds": 40.0},
     "no_codes": {"step": 200, "bits": 5.05, "step_with_codes": 210, "bits_with_codes": 4.04},
     "codes": {
@@ -106,7 +105,13 @@ def test_values_stand_beside_their_baselines() -> None:
     assert table["word error rate of copies (whisper-tiny.en)"] == ["27.0 % of 30", "originals 1.0 %"]
     assert table["speaker similarity of conversions to target, to source"][0] == "0.41, 0.12"
     assert table["real-time factor of sampling"][0] == "0.5"
-    assert table["test"] == ["40", "0.05", "8", "1"]
+    assert table["test"] == ["40", "3.0", "8", "1"]
+
+
+def test_what_preparation_skipped_is_counted() -> None:
+    said = "Preparing the corpus, 1 utterances were skipped as bad and 3 left out by rule."
+    assert said in render(RESULTS)
+    assert "Preparing" not in render(RESULTS | {"preparation": None})
 
 
 def test_a_conversion_to_hear_is_named() -> None:

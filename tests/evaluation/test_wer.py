@@ -13,9 +13,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        wer.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object()
-    )
+    monkeypatch.setattr(wer.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object())
     with pytest.raises(CannotMeasure, match="not installed: jiwer"):
         wer.find_whisper()
 

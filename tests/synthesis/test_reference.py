@@ -29,11 +29,22 @@ def test_a_drawn_waveform_is_what_teacher_forcing_would_draw() -> None:
     drawn = sample(net, conditioning, temperature=0)
     with torch.no_grad():
         parameters = net(drawn, conditioning)
-    assert torch.equal(net.output.sample(parameters, 0, None), drawn)
+    assert torch.equal(net.output.sample(parameters, 0, torch.zeros(2, 128, 1)), drawn)
 
 
 def test_the_seed_decides() -> None:
     net, conditioning = decoder(), torch.randn(2, 5, 2)
-    first, again, other = (sample(net, conditioning, 1.0, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (sample(net, conditioning, 1.0, generators(seed, seed)) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_stream_does_not_depend_on_the_others() -> None:
+    net, conditioning = decoder(), torch.randn(3, 5, 2)
+    together = sample(net, conditioning, 1.0, generators(5, 6, 7))
+    alone = sample(net, conditioning[1:2], 1.0, generators(6))
+    assert torch.allclose(together[1], alone[0])
+
+
+def generators(*seeds: int) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]

@@ -1,16 +1,35 @@
-"""Spectrograms of one utterance and what the model made of it, one above the other."""
+"""Spectrograms of an utterance and of what the model made of it, one above the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vqspeech.evaluation.nearest import DYNAMIC_RANGE_DB
+from vqspeech.evaluation.samples import Sample
 from vqspeech.files import atomic_path
 
 # Narrow enough in frequency to see harmonics, and in time to see voiced periods blur when they are not there.
 WINDOW_SECONDS = 0.025
 HOP_SECONDS = 0.004
+PICTURES = 2
+
+
+def draw_samples(samples: Sequence[Sample], sample_rate: int, folder: Path) -> list[Path]:
+    """Draw source, copy and conversion of the first two sources that have both; returns the pictures' paths."""
+    copies = {sample.source.utterance: sample for sample in samples if sample.is_copy}
+    conversions = [sample for sample in samples if not sample.is_copy and sample.source.utterance in copies]
+    paths = []
+    for sample in conversions[:PICTURES]:
+        source = sample.source
+        titles = {
+            f"{source.utterance}, as {source.speaker} said it": source.waveform,
+            "copy-synthesis from its codes": copies[source.utterance].waveform,
+            f"the same codes in the voice of {sample.speaker}": sample.waveform,
+        }
+        paths.append(folder / f"{sample.name}.png")
+        draw_spectrograms(paths[-1], titles, sample_rate)
+    return paths
 
 
 def draw_spectrograms(path: Path, waveforms: Mapping[str, np.ndarray], sample_rate: int) -> None:
@@ -28,9 +47,7 @@ def draw_spectrograms(path: Path, waveforms: Mapping[str, np.ndarray], sample_ra
     rows = figure.subplots(len(waveforms), sharex=True, squeeze=False)[:, 0]
     for axes, (title, waveform) in zip(rows, waveforms.items(), strict=True):
         decibels = power_to_db(melspectrogram(y=waveform, **analysis), ref=np.max, top_db=DYNAMIC_RANGE_DB)
-        picture = specshow(
-            decibels, sr=sample_rate, hop_length=hop, x_axis="time", y_axis="mel", cmap="magma", ax=axes
-        )
+        picture = specshow(decibels, sr=sample_rate, hop_length=hop, x_axis="time", y_axis="mel", cmap="magma", ax=axes)
         axes.set_title(title, loc="left", fontsize="medium")
         axes.label_outer()
     figure.colorbar(picture, ax=rows, label="dB under the loudest point", shrink=0.6)

@@ -1,6 +1,7 @@
 """Bits per sample on held-out speech, and against the same decoder trained without codes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,10 +9,12 @@ import numpy as np
 from vqspeech.evaluation.bits import bits_per_sample
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
+from vqspeech.training.log import read_metrics
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
+METRICS = Path("train", "metrics.jsonl")
 CROP_SECONDS = 1.0
 UTTERANCES = 64
 
@@ -36,6 +39,16 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
     batch = torch.from_numpy(np.stack(crops)).to(codec.device), torch.tensor(speakers, device=codec.device)
     bits = {codes: bits_per_sample(codec.model, *batch, codes) for codes in ("true", "shuffled", "zeroed")}
     return bits | {"utterances": len(crops), "seconds": len(crops) * CROP_SECONDS}
+
+
+def measure_no_codes(model: Path, no_codes: Path | None) -> dict[str, Any]:
+    """`bits_at_equal_steps` of two model folders; raises CannotMeasure without the second, or logs to compare."""
+    if no_codes is None:
+        raise CannotMeasure("no model trained without codes was given")
+    compared = bits_at_equal_steps(*(read_metrics(folder / METRICS) for folder in (model, no_codes)))
+    if compared is None:
+        raise CannotMeasure("the training logs hold no evaluation on dev speech")
+    return compared
 
 
 def bits_at_equal_steps(

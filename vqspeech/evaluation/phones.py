@@ -75,9 +75,7 @@ def majority_map(codes: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray
     return names[counts.argmax(axis=1)]
 
 
-def frame_labels(
-    phones: Sequence["Phone"], frames: int, frame_seconds: float, offset: float = 0.0
-) -> np.ndarray:
+def frame_labels(phones: Sequence["Phone"], frames: int, frame_seconds: float, offset: float = 0.0) -> np.ndarray:
     """The phone at the centre of every frame, [frames] str; `""` where there is none.
 
     `phones` are in order of time, in seconds of the untrimmed file; its first `offset` seconds were trimmed.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.codes import bitrates, code_usage
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure
@@ -20,9 +21,11 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
-    """Code usage and bitrates on the first `limit` utterances by hash."""
+    """Code usage and bitrates on the first `limit` utterances by hash; VqspeechError when none can be read."""
     utterances = progress(speech.first(limit), "encode", unit="utt")
     streams = [codec.encode(waveform) for _, waveform in speech.read(utterances)]
+    if not streams:
+        raise VqspeechError(f"{speech.path}: none of its utterances can be read")
     usage = code_usage(np.concatenate(streams), codec.codes)
     rates = bitrates(streams, codec.codes, codec.sample_rate / codec.hop)
     return asdict(usage) | {"bitrate": asdict(rates), "utterances": len(streams)}

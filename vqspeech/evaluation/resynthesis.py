@@ -69,7 +69,7 @@ def measure_similarity(samples: Sequence[Sample], train: Speech, unseen: Speech 
         "conversions": [sample for sample in conversions if sample.source.seen],
         "conversions_unseen": [sample for sample in conversions if not sample.source.seen],
     }
-    natural = _of_natural_speech(voices, _sources(samples), train.sample_rate)
+    natural = _of_natural_speech(voices, [one for one in _sources(samples) if one.seen], train.sample_rate)
     return {"natural": natural} | {
         kind: _of_samples(voices, chosen, train.sample_rate) for kind, chosen in kinds.items()
     }

@@ -101,24 +101,18 @@ def pair_with_targets(
     for index, source in enumerate(sources):
         start = index % len(targets)
         others = [target for target in (*targets[start:], *targets[:start]) if target != source.speaker]
-        same_text = [
-            target for target in others if target in readers.get(normalise_text(source.text or ""), ())
-        ]
+        same_text = [target for target in others if target in readers.get(normalise_text(source.text or ""), ())]
         pairs += [(source, target) for target in (same_text or others)[:1]]
     return pairs
 
 
-def make_samples(
-    codec: "Codec", pairs: Sequence[tuple[Excerpt, str]], temperature: float, out: Path
-) -> list[Sample]:
+def make_samples(codec: "Codec", pairs: Sequence[tuple[Excerpt, str]], temperature: float, out: Path) -> list[Sample]:
     """Say every excerpt in the voice beside it, all in one batch, and write sources and results as wavs.
 
     The sources go to `out/source`, copies to `out/copy`, conversions to `out/<target>`.
     """
     units = [codec.encode(source.waveform) for source, _ in pairs]
-    decoded = codec.decode_batch(
-        units, [speaker for _, speaker in pairs], temperature, heard=_percent_bar("sample")
-    )
+    decoded = codec.decode_batch(units, [speaker for _, speaker in pairs], temperature, heard=_percent_bar("sample"))
     samples = [
         Sample(source, speaker, waveform[: len(source.waveform)])
         for (source, speaker), waveform in zip(pairs, decoded, strict=True)

@@ -23,7 +23,7 @@ def render(results: Results) -> str:
         "",
         _model(results["model"]),
         "",
-        *_table(("data", "utterances", "hours", "speakers", "skipped as bad"), _data(results["data"])),
+        *_table(("data", "utterances", "minutes", "speakers", "skipped as bad"), _data(results["data"])),
         "",
         *_preparation(results["preparation"]),
         *_table(("on held-out speech", "result", "beside it"), _measures(results)),
@@ -49,7 +49,7 @@ def _model(model: Results) -> str:
 
 def _data(sides: Results) -> Iterator[tuple[str, ...]]:
     for name, side in sides.items():
-        counts = side["utterances"], f"{side['hours']:.2f}", side["speakers"], len(side["skipped"])
+        counts = side["utterances"], f"{60 * side['hours']:.1f}", side["speakers"], len(side["skipped"])
         yield name, *map(str, counts)
 
 
@@ -89,9 +89,7 @@ def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
 
 def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator[Row]:
     size, rates = codes["codes"], codes["bitrate"]
-    beside = {
-        name: f"unseen speakers {unseen[name]:.0f}" if unseen else "" for name in ("in_use", "perplexity")
-    }
+    beside = {name: f"unseen speakers {unseen[name]:.0f}" if unseen else "" for name in ("in_use", "perplexity")}
     yield "codes in use", f"{codes['in_use']} of {size}", beside["in_use"]
     yield "perplexity", f"{codes['perplexity']:.0f} of {size}", beside["perplexity"]
     yield (

@@ -42,7 +42,7 @@ def find_whisper(folder: Path | None = None) -> Path:
         raise CannotMeasure(f"not installed: {', '.join(packages)} (the extra asr-judge)")
     named = folder or os.environ.get(VARIABLE)
     if not named:
-        raise CannotMeasure(f"no Whisper model folder given (${VARIABLE})")
+        raise CannotMeasure(f"no Whisper model folder given (--whisper or ${VARIABLE})")
     if not (Path(named) / "model.bin").is_file():
         raise CannotMeasure(f"{named} holds no CTranslate2 model (model.bin)")
     return Path(named)

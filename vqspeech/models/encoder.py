@@ -48,6 +48,11 @@ class Encoder(nn.Module):
         self.widen = nn.Conv1d(channels, config.hidden, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(config.hidden, d) for d in config.dilations))
         self.project = nn.Sequential(FrameNorm(config.hidden), nn.Conv1d(config.hidden, dim, 1))
+        # PyTorch's own start lets the signal fade under the biases, layer by layer: all frames would look alike.
+        for module in (*self.strided.modules(), self.widen):
+            if isinstance(module, nn.Conv1d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """`[B, T]` in [-1, 1] -> `[B, dim, ceil(T / hop)]`."""

@@ -29,6 +29,8 @@ class Output(Protocol):
     """The distribution of one sample given `channels` numbers from the decoder."""
 
     channels: int
+    draws: int
+    """Uniform numbers that one sample takes."""
 
     def past_layer(self, width: int) -> nn.Module:
         """The layer that embeds past samples `[...]`, as `past` gives them, into `[..., width]`."""
@@ -42,8 +44,8 @@ class Output(Protocol):
         """Nats per sample, `[...]`, for parameters `[..., channels]` and samples `[...]`."""
         ...
 
-    def sample(self, parameters: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-        """Draw samples `[...]` in [-1, 1] from parameters `[..., channels]`."""
+    def sample(self, parameters: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+        """Turn uniform numbers `[..., draws]` in [0, 1) into samples `[...]` by parameters `[..., channels]`."""
         ...
 
 
@@ -51,6 +53,7 @@ class MuLaw:
     """256 classes after mu-law companding (Oord et al. 2016, section 2.2)."""
 
     channels = MU + 1
+    draws = 1
 
     def past_layer(self, width: int) -> nn.Module:
         """An embedding of the 256 classes."""
@@ -68,12 +71,12 @@ class MuLaw:
         )
         return losses.view(classes.shape)
 
-    def sample(self, parameters: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    def sample(self, parameters: Tensor, temperature: float, uniform: Tensor) -> Tensor:
         """Draw a class from the softmax at this temperature; 0 takes the likeliest."""
         if temperature == 0:
             return mu_law_decode(parameters.argmax(-1))
         probabilities = torch.softmax(parameters.float() / temperature, dim=-1)
-        return mu_law_decode(_draw(probabilities, generator))
+        return mu_law_decode(_draw(probabilities, uniform[..., 0]))
 
 
 class Logistics:
@@ -81,6 +84,7 @@ class Logistics:
 
     LEVELS = 2**16
     SMALLEST_LOG_SCALE = -9.0
+    draws = 2
 
     def __init__(self, mixtures: int) -> None:
         self.channels = 3 * mixtures
@@ -111,17 +115,16 @@ class Logistics:
         log_bin = torch.where(samples > 1 - half_bin, functional.logsigmoid(-lower), log_bin)
         return -torch.logsumexp(functional.log_softmax(weights, dim=-1) + log_bin, dim=-1)
 
-    def sample(self, parameters: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    def sample(self, parameters: Tensor, temperature: float, uniform: Tensor) -> Tensor:
         """Draw a component, then a sample; the temperature sharpens the first and scales the second."""
         weights, means, log_scales = self._split(parameters)
         if temperature == 0:
             component = weights.argmax(-1, keepdim=True)
             return means.gather(-1, component).squeeze(-1).clamp(-1, 1)
-        component = _draw(torch.softmax(weights / temperature, dim=-1), generator).unsqueeze(-1)
+        component = _draw(torch.softmax(weights / temperature, dim=-1), uniform[..., 0]).unsqueeze(-1)
         mean = means.gather(-1, component).squeeze(-1)
         scale = log_scales.gather(-1, component).squeeze(-1).exp() * temperature
-        uniform = torch.rand(mean.shape, generator=generator, device=mean.device).clamp(1e-5, 1 - 1e-5)
-        return (mean + scale * torch.logit(uniform)).clamp(-1, 1)
+        return (mean + scale * torch.logit(uniform[..., 1], eps=1e-5)).clamp(-1, 1)
 
     def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         weights, means, log_scales = parameters.float().chunk(3, dim=-1)
@@ -133,10 +136,8 @@ def make_output(config: DecoderConfig) -> Output:
     return MuLaw() if config.output == "mulaw" else Logistics(config.mixtures)
 
 
-def _draw(probabilities: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Indices `[...]` drawn from probabilities `[..., K]` by inverting their cumulative sum."""
+def _draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
+    """Indices `[...]` by probabilities `[..., K]`: uniform numbers `[...]` through the inverse cumulative sum."""
     cumulative = probabilities.cumsum(-1)
-    shape = (*probabilities.shape[:-1], 1)
-    uniform = torch.rand(shape, generator=generator, device=probabilities.device)
-    drawn = torch.searchsorted(cumulative, uniform * cumulative[..., -1:])
+    drawn = torch.searchsorted(cumulative, uniform.unsqueeze(-1) * cumulative[..., -1:], right=True)
     return drawn.squeeze(-1).clamp_max(probabilities.shape[-1] - 1)

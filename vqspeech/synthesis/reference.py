@@ -1,6 +1,6 @@
 """The plain sampler: each layer keeps its past in a queue, so a new sample costs one step and not a receptive field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -54,24 +54,28 @@ def sample(
     decoder: WaveNet,
     conditioning: Tensor,
     temperature: float = 1.0,
-    generator: torch.Generator | None = None,
+    generators: Sequence[torch.Generator] | None = None,
     heard: Callable[[int], None] | None = None,
 ) -> Tensor:
     """Draw waveforms `[B, N * hop]` in [-1, 1] for conditioning frames `[B, C, N]`, every stream from silence.
 
-    `temperature` scales the logits before the draw; 0 takes the likeliest sample. `heard(n)` is called after each of
-    the N frames. The same generator state gives the same waveforms on the same device.
+    `temperature` scales the logits before the draw; 0 takes the likeliest sample. Every stream draws from a generator
+    of its own, one of `generators` (on the CPU) or else one seeded with 0, so that its waveform does not depend on the
+    others. `heard(n)` is called after each of the N frames.
     """
     batch, _, frames = conditioning.shape
+    generators = generators or [torch.Generator().manual_seed(0) for _ in range(batch)]
     gates = decoder.project(conditioning)
     stepper = StepDecoder(decoder, batch)
     waveform = conditioning.new_zeros(frames * decoder.hop, batch)
     previous = conditioning.new_zeros(batch)
     for frame in range(frames):
-        for t in range(frame * decoder.hop, (frame + 1) * decoder.hop):
+        chances = [torch.rand(decoder.hop, decoder.output.draws, generator=generator) for generator in generators]
+        uniform = torch.stack(chances, dim=1).to(conditioning.device)
+        for t in range(decoder.hop):
             parameters = stepper.step(decoder.output.past(previous), gates[:, frame])
-            previous = decoder.output.sample(parameters, temperature, generator)
-            waveform[t] = previous
+            previous = decoder.output.sample(parameters, temperature, uniform[t])
+            waveform[frame * decoder.hop + t] = previous
         if heard is not None:
             heard(frame + 1)
     return waveform.t().contiguous()

@@ -1,25 +1,79 @@
-"""Where and when a result was measured: machine, date, commit, versions."""
+"""What was measured, on what and where, in plain JSON values."""
 
+import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import vqspeech
+from vqspeech.data.prepare import SUMMARY
+from vqspeech.evaluation.samples import Sample, wav_path
+from vqspeech.evaluation.speech import Speech
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
 
 PACKAGES = ("torch", "numpy", "numba", "librosa", "scikit-learn")
 
 
-def environment() -> dict[str, Any]:
-    """Date (UTC), commit, machine and versions, as plain JSON values."""
+def describe_environment() -> dict[str, Any]:
+    """Date (UTC), commit, machine and versions."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": commit(),
         "machine": machine(),
         "versions": versions(),
+    }
+
+
+def describe_model(codec: "Codec", model: Path, log: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the model in the folder `model` is and how long it was trained, by its log."""
+    return {
+        "path": str(model),
+        "sample_rate": codec.sample_rate,
+        "hop": codec.hop,
+        "rate": codec.sample_rate / codec.hop,
+        "codes": codec.codes,
+        "speakers": len(codec.speakers),
+        "parameters": sum(weights.numel() for weights in codec.model.parameters()),
+        "steps": log[-1]["step"] if log else None,
+        "minutes": log[-1]["minutes"] if log else None,
+    }
+
+
+def describe_data(speech: Speech) -> dict[str, Any]:
+    """How much speech a data dir holds, and what of it could not be read."""
+    return {
+        "path": str(speech.path),
+        "utterances": len(speech),
+        "hours": speech.hours,
+        "speakers": len(speech.data.speakers),
+        "skipped": speech.skipped,
+    }
+
+
+def describe_preparation(data: Path) -> dict[str, Any] | None:
+    """What `vqspeech-prepare` could not use of the corpus; None for a data dir of another origin."""
+    summary = data.parent / SUMMARY
+    if not summary.is_file():
+        return None
+    facts = json.loads(summary.read_text(encoding="utf-8"))
+    return {"skipped": facts["skipped"], "left_out": len(facts["left_out"])}
+
+
+def describe_sample(sample: Sample, wavs: Path) -> dict[str, Any]:
+    """Whose words and whose voice a sample under `wavs` is."""
+    return {
+        "source": sample.source.utterance,
+        "source_speaker": sample.source.speaker,
+        "seen": sample.source.seen,
+        "speaker": sample.speaker,
+        "wav": str(wav_path(sample, wavs)),
     }
 
 
