@@ -23,7 +23,7 @@ def commands(readme: str) -> list[str]:
 def recordings(finished: tuple[Clone, object]) -> Path:
     """The clone, with the recordings that the README's examples name: short ones, from the miniature."""
     clone, _ = finished
-    miniature = clone.path / "recipes/vctk/dump/miniature-corpus"
+    miniature = clone.path / "recipes/vctk/downloads/miniature"
     vctk = clone.path / "VCTK-Corpus-0.92"
     shutil.copytree(miniature, vctk, ignore=shutil.ignore_patterns("phones"))
     for path in vctk.glob("wav48_silence_trimmed/*/*.flac"):
@@ -50,9 +50,9 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
             exports += f"{command}\n"
         ran.append(command)
     assert any("VCTK-Corpus-0.92" in command for command in ran)
-    assert soundfile.info(recordings / "a_x01.wav").duration == pytest.approx(SECONDS, abs=0.001)
+    assert soundfile.info(recordings / "a_x03.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert (recordings / "units/units.txt").read_text().count("\n") > 1
-    assert len(list(recordings.glob("voices/x01/*.wav"))) == 1
+    assert len(list(recordings.glob("voices/x03/*.wav"))) == 1
     assert (recordings / "recipes/vctk/exp/VCTK-Corpus-0.92_base/model.safetensors").exists()
 
 

@@ -38,9 +38,7 @@ def run_logged(command: list[str], log: Path) -> int:
     with log.open("w", encoding="utf-8") as file:
         print(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#", file=file, flush=True)
         try:
-            code = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
-            ).returncode
+            code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).returncode
         except OSError as error:
             print(f"{command[0]}: {error.strerror}", file=file)
             code = 127

@@ -73,13 +73,14 @@ elif [ -n "$download" ]; then
   source=(--download "$download")
 else
   name=miniature
-  source=(--corpus dump/miniature-corpus)
+  source=(--corpus downloads/miniature)
 fi
 name=${name//[^A-Za-z0-9._-]/_}
 data=data/$name
 dump=dump/$name
 exp=$expdir/${name}_$(basename "$train_config" .yaml)
 no_codes=${exp}_no-codes
+[ ! "$corpus" -ef "$dump" ] || option_error "--corpus $corpus is what this recipe made of a corpus"
 
 size=(--speakers "${VQSPEECH_MINIATURE_SPEAKERS:-10}" --sentences "${VQSPEECH_MINIATURE_SENTENCES:-40}")
 skip=$([ "$skip_bad" = false ] || echo --skip-bad)
@@ -91,9 +92,8 @@ train_flags=(--accelerator cpu)
 train_flags+=($train_args ${VQSPEECH_TRAIN_ARGS:-})
 
 make_miniature() {
-  rm -rf dump/miniature-corpus "$marker.done"
-  $train_cmd "$exp/log/miniature.log" \
-    local/make_miniature.py dump/miniature-corpus "${size[@]}" --nj "$nj"
+  rm -rf downloads/miniature "$marker.done"
+  $train_cmd "$exp/log/miniature.log" local/make_miniature.py downloads/miniature "${size[@]}" --nj "$nj"
 }
 
 prepare() {
@@ -155,10 +155,10 @@ publish() {
 checksum() { cat "$@" 2>/dev/null | cksum || true; }
 
 data_settings="${prepare_flags[*]}"
-if [ "$name" = miniature ]; then
+if [ -z "$corpus$download" ]; then
   data_settings+=" ${size[*]}"
   cat local/miniature.txt
-  run_stage 0 "miniature corpus" dump/.miniature-corpus "${size[*]}" make_miniature
+  run_stage 0 "miniature corpus" downloads/.miniature "${size[*]}" make_miniature
 fi
 run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
 train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
@@ -180,6 +180,8 @@ run_stage 7 "results" "$exp/.results" "$(checksum "$exp/results/results.json")" 
 if [ "$stop_stage" -ge 7 ]; then
   cat "$expdir/RESULTS.md"
   here=$(cd "$exp" && pwd)
+  # wav/VOICE/SPEAKER_NAME.wav is a conversion where the voice is not the speaker's own.
+  wav=$(find "$here/wav" -name '*.wav' | sort | grep -v -e /source/ -e '/\([^/]*\)/\1[^/]*$' | sed -n 1p || true)
   log "units: $here/units; converted voices: $here/wav and $here/results/wav"
-  log "to hear one: ffplay -nodisp -autoexit '$(find "$here/wav" -name '*.wav' ! -path '*/source/*' | sort | sed -n 1p)'"
+  log "to hear one: ffplay -nodisp -autoexit '$wav'"
 fi

@@ -20,6 +20,7 @@ from vqspeech.models.vqvae import VQVAE
 from vqspeech.progress import say
 from vqspeech.synthesis import sample
 from vqspeech.training.loop import STATE, fit
+from vqspeech.training.memory import keep_freed_memory
 
 START_BATCHES = 40
 """Batches whose frames place the codes by k-means."""
@@ -160,6 +161,7 @@ def train(
         strategy="ddp_find_unused_parameters_true" if ranks > 1 else "auto",
     )
     fabric.launch()
+    keep_freed_memory()
     crops = Crops(
         data, speakers, crop, settings.batch_size, model_config.sample_rate, settings.seed, settings.max_steps
     )
