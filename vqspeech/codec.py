@@ -9,7 +9,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from vqspeech import audio
-from vqspeech.config import ModelConfig
+from vqspeech.config import TEMPERATURE, ModelConfig
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
@@ -73,7 +73,7 @@ class Codec:
         return np.concatenate(units)
 
     def decode(
-        self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float = 1.0, seed: int = 0
+        self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float = TEMPERATURE, seed: int = 0
     ) -> np.ndarray:
         """Units `[N]` -> samples `[N * hop]` at the model's rate in this speaker's voice."""
         return self.decode_batch([units], [speaker], temperature, seed)[0]
@@ -82,7 +82,7 @@ class Codec:
         self,
         units: Sequence[Sequence[int] | np.ndarray],
         speakers: Sequence[str],
-        temperature: float = 1.0,
+        temperature: float = TEMPERATURE,
         seed: int = 0,
         heard: Callable[[float], None] | None = None,
     ) -> list[np.ndarray]:
@@ -121,7 +121,7 @@ class Codec:
         self,
         waveform: np.ndarray,
         speaker: str,
-        temperature: float = 1.0,
+        temperature: float = TEMPERATURE,
         seed: int = 0,
         heard: Callable[[float], None] | None = None,
     ) -> np.ndarray:

@@ -12,6 +12,9 @@ from vqspeech.errors import UsageError, VqspeechError, did_you_mean
 
 T = TypeVar("T")
 
+TEMPERATURE = 0.7
+"""Sampling temperature unless told: below 1, so that what the model is unsure of becomes quieter rather than noise."""
+
 
 class ConfigError(UsageError):
     """A setting that does not exist or cannot hold that value."""

@@ -14,6 +14,7 @@ ngpu=0
 skip_bad=false
 prepare_args=
 train_args=
+no_codes_steps=3000
 evaluate_args=
 
 help_message="Usage: bash recipes/vctk/run.sh [--corpus DIR | --download DIR] [options]
@@ -31,6 +32,7 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
   --train-config FILE  the model and its training (default: $train_config; see recipes/vctk/conf)
   --train-args ARGS    further flags of vqspeech-train, such as '--training.max_minutes 5'
   --evaluate-args ARGS further flags of vqspeech-evaluate, such as '--copies 100'
+  --no-codes-steps N   steps of the same decoder trained without codes, at most the model's (default: $no_codes_steps)
   --ngpu N             GPUs to train on (default: $ngpu)
   --nj N               processes at once (default: $nj)
   --expdir DIR         where models, logs and results go (default: recipes/vctk/$expdir)
@@ -108,12 +110,13 @@ train() { # <model folder> [<flag> ...]
   ! $continuing || set -- --resume "$@"
   $cuda_cmd --gpu "$ngpu" "$model/log/train.log" \
     vqspeech-train --config "$train_config" "${train_flags[@]}" --train "$data/train" --dev "$data/dev" \
-    --out "$model" ${skip:+"$skip"} "$@"
+    --out "$model" "$@"
 }
 
 train_without_codes() {
   local steps
   steps=$(sed -n 's/.*"step": \([0-9]*\).*/\1/p' "$exp/train/metrics.jsonl" | tail -n 1)
+  [ "$steps" -le "$no_codes_steps" ] || steps=$no_codes_steps
   train "$no_codes" --model.bottleneck.name none --training.max_minutes 0 --training.max_steps "$steps"
 }
 

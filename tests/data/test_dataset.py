@@ -71,6 +71,16 @@ def test_held_out_crops_are_of_different_utterances_of_known_speakers(tmp_path: 
     assert set(batch.speaker.tolist()) == {0, 1}
 
 
+def test_a_lone_held_out_utterance_gives_both_its_ends(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "dev", speakers=("a",), utterances=1)
+    batch = held_out_crops(data, ("a",), crop=1600, sample_rate=RATE, seconds=1)
+    whole = torch.from_numpy(soundfile.read(data.wavs["a_000"], dtype="float32")[0])
+    assert torch.equal(batch.waveform[0], whole[:1600])
+    assert not torch.equal(batch.waveform[0], batch.waveform[1])
+    with pytest.raises(VqspeechError, match="no utterance of the model's speakers"):
+        held_out_crops(data, ("b",), crop=1600, sample_rate=RATE, seconds=1)
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [

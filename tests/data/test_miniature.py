@@ -65,9 +65,7 @@ def test_the_layout_is_that_of_vctk(corpus: Path):
     ids = {f"{speaker}_{number:03}" for speaker in SPEAKERS for number in range(1, SENTENCES + 1)}
     assert {path.stem for path in corpus.glob("txt/*/*.txt")} == ids
     assert {path.stem for path in corpus.glob("phones/*/*.phn")} == ids
-    assert {path.name for path in corpus.glob("wav48_silence_trimmed/*/*")} == {
-        f"{id}_mic1.flac" for id in ids
-    }
+    assert {path.name for path in corpus.glob("wav48_silence_trimmed/*/*")} == {f"{id}_mic1.flac" for id in ids}
 
 
 def test_all_read_the_first_eight_texts_and_few_share_another(corpus: Path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
+from vqspeech.config import TEMPERATURE
 from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.files import check_id
 from vqspeech.progress import meter
@@ -15,7 +16,7 @@ def convert(
     speaker: str | None = None,
     out: Path | None = None,
     model: Path | None = None,
-    temperature: float = 1.0,
+    temperature: float = TEMPERATURE,
     seed: int = 0,
     force: bool = False,
     list_speakers: bool = False,

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
+from vqspeech.config import TEMPERATURE
 from vqspeech.errors import UsageError
 
 
@@ -15,7 +16,7 @@ def decode(
     model: Path | None = None,
     data: Path | None = None,
     utterances: str | None = None,
-    temperature: float = 1.0,
+    temperature: float = TEMPERATURE,
     seed: int = 0,
     force: bool = False,
 ) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
+from vqspeech.config import TEMPERATURE
 
 
 def evaluate(
@@ -21,7 +22,7 @@ def evaluate(
     copies: int = 40,
     conversions: int = 24,
     seconds: float = 4.0,
-    temperature: float = 1.0,
+    temperature: float = TEMPERATURE,
     whisper: Path | None = None,
     command: str | None = None,
 ) -> None:

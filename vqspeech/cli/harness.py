@@ -34,6 +34,9 @@ def run(command: Command, settings: type | None = None) -> NoReturn:
     given reach `command` as further keyword arguments, such as `{"training.max_minutes": "5"}`.
     """
     name = _name(command)
+    # PyTorch's threads wait in a loop for each other. Beside any other work on the machine that made training ten times
+    # as slow; waiting no longer than a moment costs nothing. Read when PyTorch is imported, which commands do later.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         command(**parse(command, sys.argv[1:], settings))
         sys.stdout.flush()

@@ -96,19 +96,23 @@ def batches(crops: Crops, first: int, workers: int) -> Iterator[Batch]:
 def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_rate: int, seconds: float) -> Batch:
     """Fixed crops of about `seconds` in all, one from the middle of each of several utterances, for evaluation.
 
-    Only utterances of known speakers count, evenly spread over the data dir, the long enough ones first.
-    Raises VqspeechError when fewer than two utterances are left.
+    Only utterances of known speakers count, evenly spread over the data dir, the long enough ones first; a lone
+    utterance gives both its ends. Raises VqspeechError when there is none.
     """
     rows = {name: row for row, name in enumerate(speakers)}
     known = [id for id in data.utterances if data.utt2spk[id] in rows]
     long_enough = [id for id in known if data.utt2dur[id] * sample_rate > crop + 1]
     if len(long_enough) < 2:
         long_enough = known
-    if len(long_enough) < 2:
-        raise VqspeechError(f"{data.path}: needs at least two utterances of the model's speakers")
-    count = min(len(long_enough), max(2, round(seconds * sample_rate / crop)))
-    chosen = [long_enough[i * len(long_enough) // count] for i in range(count)]
-    crops = [_read_crop(data, id, crop, sample_rate, 0.5) for id in chosen]
+    if not long_enough:
+        raise VqspeechError(f"{data.path}: no utterance of the model's speakers")
+    if len(long_enough) == 1:
+        chosen, positions = long_enough * 2, [0.0, 0.999]
+    else:
+        count = min(len(long_enough), max(2, round(seconds * sample_rate / crop)))
+        chosen = [long_enough[i * len(long_enough) // count] for i in range(count)]
+        positions = [0.5] * count
+    crops = [_read_crop(data, id, crop, sample_rate, at) for id, at in zip(chosen, positions, strict=True)]
     return Batch(
         waveform=torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w in crops]),
         speaker=torch.tensor([rows[data.utt2spk[id]] for id in chosen]),

@@ -99,9 +99,7 @@ def _speaker_info(speakers: list[str]) -> str:
     for id in speakers:
         speaker = SPEAKERS[id]
         region = f"{speaker.region} " if speaker.region else ""
-        rows.append(
-            f"{id}  0  {speaker.gender}    {speaker.accent} {region}(synthetic: {speaker.voice.name})"
-        )
+        rows.append(f"{id}  0  {speaker.gender}    {speaker.accent} {region}(synthetic: {speaker.voice.name})")
     return "\n".join(rows) + "\n"
 
 

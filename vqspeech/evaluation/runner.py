@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import vqspeech
+from vqspeech.config import TEMPERATURE
 from vqspeech.evaluation.description import (
     describe_data,
     describe_environment,
@@ -49,7 +50,7 @@ def evaluate(
     skip_bad: bool = False,
     command: str | None = None,
     whisper: Path | None = None,
-    temperature: float = 1.0,
+    temperature: float = TEMPERATURE,
     copies: int = 40,
     conversions: int = 24,
     seconds: float = 4.0,
