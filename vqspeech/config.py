@@ -116,6 +116,8 @@ class TrainingConfig:
     """Steps after which training ends."""
     max_minutes: float = 0.0
     """Minutes of wall clock after which training ends; 0 for no such limit."""
+    stop_steps: int = 0
+    """Steps after which training stops early, with the learning rates of the whole budget; 0 for never."""
     batch_size: int = 8
     """Crops per step, shared among the devices."""
     crop: int = 3840

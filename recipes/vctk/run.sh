@@ -116,8 +116,9 @@ train() { # <model folder> [<flag> ...]
 train_without_codes() {
   local steps
   steps=$(sed -n 's/.*"step": \([0-9]*\).*/\1/p' "$exp/train/metrics.jsonl" | tail -n 1)
-  [ "$steps" -le "$no_codes_steps" ] || steps=$no_codes_steps
-  train "$no_codes" --model.bottleneck.name none --training.max_minutes 0 --training.max_steps "$steps"
+  # The same learning rates at every step as the model had, so that the codes are the only difference.
+  train "$no_codes" --model.bottleneck.name none --training.max_minutes 0 --training.max_steps "$steps" \
+    --training.stop_steps "$no_codes_steps"
 }
 
 extract_units() {

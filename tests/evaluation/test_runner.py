@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) 
     assert (out / "RESULTS.md").read_text().startswith("```sh\nmake it\n```\n")
     assert not [name for name, value in results.items() if value == {} or (name != "words" and "missing" in str(value))]
     assert results["no_codes"]["bits"] - results["no_codes"]["bits_with_codes"] == 1.0
+    assert results["no_codes"]["code_bits"] == pytest.approx(math.log2(results["codes"]["codes"]) / 64)
     assert results["speed"]["training"] == 0.5
     assert results["model"]["steps"] == 10
     assert results["similarity"]["conversions"]["count"] == results["similarity"]["conversions_unseen"]["count"] == 2

@@ -141,6 +141,16 @@ def test_a_budget_in_minutes_ends_the_run(data: Path) -> None:
     assert 0.05 <= last["minutes"] < 0.3 and last["split"] == "dev"
 
 
+def test_stopped_early_the_learning_rates_are_those_of_the_whole_budget(data: Path) -> None:
+    whole = read_metrics(run(data, "whole") / "train" / "metrics.jsonl")
+    part = read_metrics(
+        run(data, "part", tiny_config(dataclasses.replace(TRAINING, stop_steps=4))) / "train" / "metrics.jsonl"
+    )
+    assert [line["step"] for line in part if line["split"] == "dev"] == [2, 4]
+    rates = [[line["learning_rate"] for line in lines if line["split"] == "train"] for lines in (whole, part)]
+    assert rates[0][:2] == rates[1]
+
+
 def test_without_codes_the_true_ones_are_worth_nothing(data: Path) -> None:
     out = run(data, "out", tiny_config(name="none"))
     last = read_metrics(out / "train" / "metrics.jsonl")[-1]

@@ -1,5 +1,6 @@
 """Bits per sample on held-out speech, and against the same decoder trained without codes."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,14 +42,18 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
     return bits | {"utterances": len(crops), "seconds": len(crops) * CROP_SECONDS}
 
 
-def measure_no_codes(model: Path, no_codes: Path | None) -> dict[str, Any]:
-    """`bits_at_equal_steps` of two model folders; raises CannotMeasure without the second, or logs to compare."""
+def measure_no_codes(codec: "Codec", model: Path, no_codes: Path | None) -> dict[str, Any]:
+    """`bits_at_equal_steps` of two model folders; raises CannotMeasure without the second, or logs to compare.
+
+    `code_bits` is what the codes themselves take, log2 K / hop bits for each sample. Between two decoders that model
+    speech perfectly no difference could be larger: codes cannot save more than they say.
+    """
     if no_codes is None:
         raise CannotMeasure("no model trained without codes was given")
     compared = bits_at_equal_steps(*(read_metrics(folder / METRICS) for folder in (model, no_codes)))
     if compared is None:
         raise CannotMeasure("the training logs hold no evaluation on dev speech")
-    return compared
+    return compared | {"code_bits": math.log2(codec.codes) / codec.hop}
 
 
 def bits_at_equal_steps(

@@ -85,7 +85,7 @@ def evaluate(
         **describe_environment(),
         "model": describe_model(codec, model, log),
         "bits": or_missing(lambda: measure_bits(codec, test)),
-        "no_codes": or_missing(lambda: measure_no_codes(model, no_codes)),
+        "no_codes": or_missing(lambda: measure_no_codes(codec, model, no_codes)),
         "codes": measure_codes(codec, test, utterances),
         "codes_unseen": measure_codes(codec, strangers, utterances) if strangers else None,
         "phones": or_missing(lambda: measure_phones(codec, train, test, utterances)),

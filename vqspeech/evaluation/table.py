@@ -83,7 +83,8 @@ def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
         yield (
             f"bits per sample on dev after {no_codes['step_with_codes']} steps",
             f"{no_codes['bits_with_codes']:.2f}",
-            f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}",
+            f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}; "
+            f"the codes are {no_codes['code_bits']:.2f} bits per sample themselves",
         )
 
 

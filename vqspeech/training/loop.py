@@ -92,11 +92,12 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
     averaged.to(fabric.device)
     budget = Budget(settings, fabric, counters["minutes"])
     share = budget.spent(first)
+    finished = share == 1 or first == settings.stop_steps > 0
 
     with TrainingLog(out / "train", first, enabled=fabric.is_global_zero) as log:
         batches = task.batches(first, fabric.global_rank, fabric.world_size)
-        steps = itertools.takewhile(lambda _: share < 1, itertools.count(first))
-        for step in progress(steps, "train", settings.max_steps, "step"):
+        steps = itertools.takewhile(lambda _: not finished, itertools.count(first))
+        for step in progress(steps, "train", settings.stop_steps or settings.max_steps, "step"):
             torch.manual_seed(_seed(settings.seed, step, fabric.global_rank))
             task.before_step(step)
             for group in optimizer.param_groups:
@@ -109,7 +110,8 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
             averaged.update_parameters(task.module)
 
             done, share = step + 1, budget.spent(step + 1)
-            evaluate = done % settings.eval_every == 0 or share == 1
+            finished = share == 1 or done == settings.stop_steps
+            evaluate = done % settings.eval_every == 0 or finished
             if done % settings.log_every == 0 or evaluate:
                 values = {name: float(value.detach()) for name, value in losses.items()}
                 values |= {"gradient_norm": float(norm), "learning_rate": optimizer.param_groups[0]["lr"]}
