@@ -20,8 +20,18 @@ class ConfigError(UsageError):
     """A setting that does not exist or cannot hold that value."""
 
 
+class _Checked:
+    """Refuses values below the least that makes sense, by the settings' names."""
+
+    def _at_least(self, least: float, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if min(value if isinstance(value, tuple) else (value,), default=least) < least:
+                raise ConfigError(f"{name}: {value} is below {least:g}")
+
+
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(_Checked):
     """The strided convolutions that turn the waveform into frames (Oord et al. 2017, section 4.3)."""
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
@@ -33,9 +43,12 @@ class EncoderConfig:
     dilations: tuple[int, ...] = (1, 2, 4)
     """Dilation in frames of each residual block (kernel 3); empty for none."""
 
+    def __post_init__(self) -> None:
+        self._at_least(1, "strides", "channels", "hidden", "dilations")
+
 
 @dataclass(frozen=True)
-class BottleneckConfig:
+class BottleneckConfig(_Checked):
     """What stands between encoder and decoder."""
 
     name: Literal["vq", "none"] = "vq"
@@ -61,9 +74,14 @@ class BottleneckConfig:
     jitter: float = 0.0
     """Probability that a frame takes a neighbour's code in training (Chorowski et al. 2019, section III-D)."""
 
+    def __post_init__(self) -> None:
+        self._at_least(2, "codes")
+        self._at_least(1, "dim")
+        self._at_least(0, "beta", "ema_decay", "start_steps", "restart", "jitter")
+
 
 @dataclass(frozen=True)
-class DecoderConfig:
+class DecoderConfig(_Checked):
     """The WaveNet (Oord et al. 2016) and the network that prepares its conditioning."""
 
     layers: int = 20
@@ -89,6 +107,12 @@ class DecoderConfig:
     past_dropout: float = 0.0
     """Share of past samples hidden from the decoder in training, so that it leans on the codes."""
 
+    def __post_init__(self) -> None:
+        self._at_least(2, "kernel", "layers")
+        self._at_least(1, "cycle", "residual", "skip", "mixtures", "conditioning", "conditioning_hop")
+        self._at_least(1, "conditioning_dilations")
+        self._at_least(0, "past_dropout")
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -109,7 +133,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(_Checked):
     """How a model is trained."""
 
     max_steps: int = 100_000
@@ -148,6 +172,10 @@ class TrainingConfig:
     """Processes that read audio ahead; 0 reads between steps."""
     seed: int = 1
     """Seed of the weights, the crops and every draw in training."""
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "max_steps", "batch_size", "crop", "log_every", "eval_every")
+        self._at_least(0, "max_minutes", "stop_steps", "learning_rate", "warmup_steps", "workers", "audio_seconds")
 
 
 @dataclass(frozen=True)

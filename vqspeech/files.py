@@ -10,6 +10,10 @@ from typing import IO
 
 from vqspeech.errors import VqspeechError
 
+# The process's own file mode mask, which can only be read by setting it.
+UMASK = os.umask(0)
+os.umask(UMASK)
+
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w") -> Iterator[IO]:
@@ -36,6 +40,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     with _temporary(target, named=path) as temporary:
         yield temporary
         _flush_to_disk(temporary)
+        # Some libraries make files that only their owner can read.
+        temporary.chmod(0o666 & ~UMASK)
         os.replace(temporary, target)
 
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from vqspeech import __version__
-from vqspeech.config import ModelConfig, from_dict, to_dict
+from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_path, atomic_write
 from vqspeech.models.vqvae import VQVAE
@@ -56,8 +56,7 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
     config_file = folder / CONFIG
     try:
         values = json.loads(config_file.read_text(encoding="utf-8"))
-        version = values["format"]
-        speakers = tuple(values["speakers"])
+        version, speakers, settings = values["format"], tuple(values["speakers"]), values["model"]
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a model folder: it has no {CONFIG}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -67,8 +66,12 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
             f"{folder}: written in model format {version} by vqspeech {values.get('vqspeech', '?')}; "
             f"this is vqspeech {__version__}, which reads format {FORMAT}"
         )
-    config = from_dict(ModelConfig, values["model"], where=str(config_file))
-    model = VQVAE(config, len(speakers))
+    try:
+        config = from_dict(ModelConfig, settings, where=str(config_file))
+        model = VQVAE(config, len(speakers))
+    except ConfigError as error:
+        # The command line is not at fault.
+        raise VqspeechError(str(error)) from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError as error:

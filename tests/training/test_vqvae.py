@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.config import Config
+from vqspeech.config import Config, ConfigError
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
 from vqspeech.training.log import read_metrics
@@ -55,7 +55,7 @@ def test_what_a_run_leaves_behind(data: Path) -> None:
 def test_tensorboard_holds_curves_codes_and_audio(data: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    out = run(data, "out", tiny_config(dataclasses.replace(TRAINING, max_steps=2, audio_seconds=0.02)))
+    out = run(data, "out", tiny_config(dataclasses.replace(TRAINING, max_steps=3, audio_seconds=0.02)))
     tags = EventAccumulator(str(out / "train")).Reload().Tags()
     assert {"train/bits", "dev/bits_true", "dev/bits_shuffled", "dev/bits_zeroed"} <= set(tags["scalars"])
     assert tags["histograms"] == ["dev/codes"]
@@ -101,9 +101,39 @@ vqvae.train(tiny_config(), root / "train", root / "dev", Path("{out}"), accelera
 """
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_step_and_resuming_goes_on_from_there(data: Path, number: signal.Signals) -> None:
+    code = CUT.format(root=data, out=data / "cut", kill_at=4).replace("signal.SIGKILL", f"signal.{number.name}")
+    stopped = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert stopped.returncode == (-signal.SIGINT if number == signal.SIGINT else 143)
+    assert "stopped after step 5" in stopped.stderr
+    assert same(run(data, "whole"), run(data, "cut", resume=True))
+
+
+def test_another_run_cannot_be_resumed(data: Path) -> None:
+    out = run(data, "out")
+    with pytest.raises(VqspeechError, match="another model"):
+        run(data, "out", tiny_config(beta=0.5), resume=True)
+    make_data_dir(data / "others", speakers=("c", "d"))
+    with pytest.raises(VqspeechError, match="another speaker table"):
+        train(tiny_config(), data / "others", data / "others", out, resume=True, accelerator="cpu")
+
+
+def test_a_trained_codebook_is_not_placed_again(data: Path) -> None:
+    old = run(data, "old", tiny_config(ema_decay=1.0, restart=0.0))
+    new = run(data, "new", tiny_config(dataclasses.replace(TRAINING, max_steps=4)), init=old)
+    books = [from_pretrained(folder).model.bottleneck.codebook for folder in (old, new)]
+    assert torch.equal(*books)
+
+
+def test_a_budget_that_ends_before_the_codes_are_placed_is_refused(data: Path) -> None:
+    with pytest.raises(ConfigError, match="start_steps 6"):
+        run(data, "out", tiny_config(start_steps=6))
+
+
 def test_a_run_is_not_overwritten(data: Path) -> None:
     run(data, "out")
-    with pytest.raises(VqspeechError, match="holds a run already: continue it with --resume"):
+    with pytest.raises(VqspeechError, match="holds a model already: continue it with --resume"):
         run(data, "out")
 
 

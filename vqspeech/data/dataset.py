@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from vqspeech import audio
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 
@@ -56,7 +57,7 @@ class Crops(Dataset[Batch]):
         if unknown:
             raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
         self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
-        self.ends = np.cumsum([data.utt2dur[id] for id in self.ids])
+        self.ends = np.cumsum([_seconds(data, id) for id in self.ids])
         self.items = range(batch_size)
 
     def share(self, rank: int, ranks: int) -> "Crops":
@@ -101,7 +102,7 @@ def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_r
     """
     rows = {name: row for row, name in enumerate(speakers)}
     known = [id for id in data.utterances if data.utt2spk[id] in rows]
-    long_enough = [id for id in known if data.utt2dur[id] * sample_rate > crop + 1]
+    long_enough = [id for id in known if _seconds(data, id) * sample_rate > crop + 1]
     if len(long_enough) < 2:
         long_enough = known
     if not long_enough:
@@ -120,6 +121,10 @@ def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_r
     )
 
 
+def _seconds(data: DataDir, id: str) -> float:
+    return data.utt2dur[id] if id in data.utt2dur else audio.duration(data.wavs[id])
+
+
 def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: float) -> np.ndarray:
     """Up to `crop` samples of an utterance, `position` in [0, 1) of the way along it."""
     path = data.wavs[id]
@@ -130,6 +135,9 @@ def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: fl
                     f"{path}: {file.samplerate} Hz, but the model takes {sample_rate} Hz: run vqspeech-prepare"
                 )
             file.seek(int(position * max(0, file.frames - crop + 1)))
-            return file.read(crop, dtype="float32")
+            waveform = file.read(crop, dtype="float32", always_2d=True).mean(axis=1)
     except (OSError, soundfile.SoundFileError) as error:
         raise VqspeechError(f"{id}: cannot read {path}: {error}") from error
+    if not len(waveform) or not np.isfinite(waveform).all():
+        raise VqspeechError(f"{id}: {path} holds {'no samples' if not len(waveform) else 'samples that are NaN'}")
+    return waveform

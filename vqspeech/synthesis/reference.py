@@ -65,15 +65,16 @@ def sample(
     """
     batch, _, frames = conditioning.shape
     generators = generators or [torch.Generator().manual_seed(0) for _ in range(batch)]
-    gates = decoder.project(conditioning)
     stepper = StepDecoder(decoder, batch)
     waveform = conditioning.new_zeros(frames * decoder.hop, batch)
     previous = conditioning.new_zeros(batch)
     for frame in range(frames):
+        # The gates of a whole hour would take gigabytes.
+        gates = decoder.project(conditioning[:, :, frame : frame + 1])[:, 0]
         chances = [torch.rand(decoder.hop, decoder.output.draws, generator=generator) for generator in generators]
         uniform = torch.stack(chances, dim=1).to(conditioning.device)
         for t in range(decoder.hop):
-            parameters = stepper.step(decoder.output.past(previous), gates[:, frame])
+            parameters = stepper.step(decoder.output.past(previous), gates)
             previous = decoder.output.sample(parameters, temperature, uniform[t])
             waveform[frame * decoder.hop + t] = previous
         if heard is not None:

@@ -41,8 +41,12 @@ class TrainingLog:
             return
         scalars = {name: value for name, value in values.items() if isinstance(value, int | float)}
         line = {"split": split, "step": step, "minutes": round(minutes, 3), **scalars}
-        self.file.write(json.dumps(line) + "\n")
-        self.file.flush()
+        try:
+            self.file.write(json.dumps(line) + "\n")
+            self.file.flush()
+        except OSError as error:
+            error.filename = self.file.name
+            raise
         shown = ", ".join(f"{name} {value:.4g}" for name, value in scalars.items())
         say(f"{split} step {step} ({minutes:.1f} min): {shown}")
         if self.writer is None:

@@ -14,8 +14,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from vqspeech.config import TrainingConfig
 from vqspeech.errors import VqspeechError
-from vqspeech.progress import progress
+from vqspeech.progress import progress, say
 from vqspeech.training.checkpoint import load_state, save_state
+from vqspeech.training.interrupt import Interrupt
 from vqspeech.training.log import TrainingLog
 
 STATE = "state.safetensors"
@@ -36,6 +37,11 @@ class Task(Protocol):
     def before_step(self, step: int) -> None:
         """Whatever must happen before this step; a function of the step and the seed."""
         ...
+
+    identity: dict[str, Any]
+    """What a resumed run must have in common with the one that was stopped, ready for JSON."""
+    worth_saving: bool
+    """Whether the module has come far enough to be the best checkpoint."""
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         """Measures on dev data; the best checkpoint is the one with the lowest "loss"."""
@@ -66,6 +72,12 @@ class Budget:
             share = self.fabric.broadcast(share) if self.fabric.world_size > 1 else share
         return min(1.0, share)
 
+    def steps_left(self, first: int) -> int | None:
+        """Steps to come, where that can be told beforehand."""
+        if self.settings.max_minutes > 0:
+            return None
+        return (self.settings.stop_steps or self.settings.max_steps) - first
+
 
 def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume: bool) -> None:
     """Train until the budget of steps or minutes is spent.
@@ -87,17 +99,24 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
     counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf}
     if resume and state.exists():
         counters = load_state(state, modules, optimizer)
+        for name, value in task.identity.items():
+            if counters["identity"][name] != value:
+                raise VqspeechError(f"{out}: cannot resume: the run there has another {name}; choose another --out")
     first, best = counters["step"], counters["best"]
     module, optimizer = fabric.setup(task.module, optimizer)
     averaged.to(fabric.device)
     budget = Budget(settings, fabric, counters["minutes"])
     share = budget.spent(first)
-    finished = share == 1 or first == settings.stop_steps > 0
+    finished = share == 1 or first >= settings.stop_steps > 0
 
-    with TrainingLog(out / "train", first, enabled=fabric.is_global_zero) as log:
+    def checkpoint(done: int) -> None:
+        counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": task.identity}
+        save_state(state, modules, optimizer, counters)
+
+    with TrainingLog(out / "train", first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
         batches = task.batches(first, fabric.global_rank, fabric.world_size)
         steps = itertools.takewhile(lambda _: not finished, itertools.count(first))
-        for step in progress(steps, "train", settings.stop_steps or settings.max_steps, "step"):
+        for step in progress(steps, "train", budget.steps_left(first), "step"):
             torch.manual_seed(_seed(settings.seed, step, fabric.global_rank))
             task.before_step(step)
             for group in optimizer.param_groups:
@@ -110,9 +129,9 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
             averaged.update_parameters(task.module)
 
             done, share = step + 1, budget.spent(step + 1)
-            finished = share == 1 or done == settings.stop_steps
+            finished = share == 1 or done >= settings.stop_steps > 0
             evaluate = done % settings.eval_every == 0 or finished
-            if done % settings.log_every == 0 or evaluate:
+            if done % settings.log_every == 0 or evaluate or interrupt.signal is not None:
                 values = {name: float(value.detach()) for name, value in losses.items()}
                 values |= {"gradient_norm": float(norm), "learning_rate": optimizer.param_groups[0]["lr"]}
                 log.write_steps(done, budget.minutes, values, task.samples_per_step)
@@ -126,14 +145,19 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
                 with fabric.autocast():
                     measures = task.evaluate(averaged.module)
                 log.write("dev", done, budget.minutes, measures)
-                if measures["loss"] <= best:
+                if task.worth_saving and measures["loss"] <= best:
                     best = measures["loss"]
                     dev = {name: value for name, value in measures.items() if isinstance(value, int | float)}
                     task.save(averaged.module, {"step": done, "minutes": round(budget.minutes, 2), "dev": dev})
-                save_state(state, modules, optimizer, {"step": done, "minutes": budget.minutes, "best": best})
+                checkpoint(done)
             if evaluate:
                 fabric.barrier()
                 log.restart_clock(done)
+            elif interrupt.signal is not None and fabric.is_global_zero:
+                checkpoint(done)
+            if interrupt.signal is not None and not finished:
+                say(f"stopped after step {done}; the same command with --resume goes on from there")
+                interrupt.leave()
 
 
 def _rate(step: int, share: float, settings: TrainingConfig) -> float:

@@ -9,13 +9,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vqspeech.config import Config, TrainingConfig, to_dict
+from vqspeech.config import Config, ConfigError, TrainingConfig, to_dict
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import read_data_dir
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits_per_sample
 from vqspeech.evaluation.codes import code_usage
-from vqspeech.hub import from_pretrained, save_pretrained
+from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.progress import say
 from vqspeech.synthesis import sample
@@ -50,6 +50,7 @@ class VQVAETask:
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
         self.module = Losses(model)
         self.samples_per_step = len(train.items) * train.crop
+        self.identity = {"model": to_dict(config.model), "speaker table": list(speakers), "seed": config.training.seed}
 
     def batches(self, first_step: int, rank: int, ranks: int) -> Iterator[Batch]:
         """The training crops of the steps from `first_step` on."""
@@ -57,10 +58,9 @@ class VQVAETask:
 
     def before_step(self, step: int) -> None:
         """Place the codes when their time has come."""
-        bottleneck = self.config.model.bottleneck
-        if step != bottleneck.start_steps:
-            return
         model = self.module.model
+        if model.bottleneck.ready or step < self.config.model.bottleneck.start_steps:
+            return
         device = next(model.parameters()).device
         frames = []
         with torch.no_grad():
@@ -70,6 +70,11 @@ class VQVAETask:
                 latents = model.bottleneck(model.encoder(waveform)).latents
                 frames.append(latents.transpose(1, 2).reshape(-1, latents.shape[1]))
         model.bottleneck.start(torch.cat(frames))
+
+    @property
+    def worth_saving(self) -> bool:
+        """Whether the model is one to use: its codes have been placed."""
+        return self.module.model.bottleneck.ready
 
     def evaluate(self, module: nn.Module) -> dict[str, Any]:
         """Bits per sample with true, shuffled and zeroed codes; use of the codes."""
@@ -106,7 +111,7 @@ class VQVAETask:
 
     def _warn_of_collapse(self, measures: dict[str, Any]) -> None:
         model = self.module.model
-        if self.config.model.bottleneck.name == "none" or not bool(getattr(model.bottleneck, "started", True)):
+        if self.config.model.bottleneck.name == "none" or not model.bottleneck.ready:
             return
         if measures["perplexity"] < model.bottleneck.codes / 20:
             say(
@@ -137,15 +142,22 @@ def train(
     `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows.
     Raises VqspeechError for unreadable data, an `out` that holds another run, and a loss that is no longer a number.
     """
-    state = out / "train" / STATE
-    if state.exists() and not resume:
-        raise VqspeechError(f"{out}: holds a run already: continue it with --resume, or choose another --out")
+    if not resume and any((out / name).exists() for name in (f"train/{STATE}", WEIGHTS)):
+        raise VqspeechError(f"{out}: holds a model already: continue it with --resume, or choose another --out")
+    placed_at = config.model.bottleneck.start_steps
+    if init is None and config.model.bottleneck.name != "none" and config.training.max_steps <= placed_at:
+        raise ConfigError(
+            f"training.max_steps: {config.training.max_steps} steps end before the codes are placed, after "
+            f"model.bottleneck.start_steps {placed_at}"
+        )
     data, held_out = read_data_dir(train), read_data_dir(dev)
     speakers = speaker_table(data)
     model_config, settings = config.model, config.training
     torch.manual_seed(settings.seed)
     if init is not None:
         model, speakers = _from_other(init, speakers)
+        if model.config != model_config:
+            say(f"--init {init}: its own model settings count, not those of the configuration")
         config = dataclasses.replace(config, model=model.config)
         model_config = config.model
     else:
@@ -167,6 +179,8 @@ def train(
     )
     dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
     fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
+    if fabric.is_global_zero and not (out / WEIGHTS).exists():
+        raise VqspeechError(f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps")
 
 
 def _precision(settings: TrainingConfig, accelerator: str) -> str:

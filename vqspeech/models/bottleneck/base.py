@@ -24,6 +24,11 @@ class Bottleneck(nn.Module):
 
     codes: int
 
+    @property
+    def ready(self) -> bool:
+        """Whether the codes mean something yet; until then latents pass unquantised."""
+        return True
+
     def forward(self, latents: Tensor) -> Quantized:
         """Quantise in training (with gradients, losses and updates of the codes) or evaluation."""
         raise NotImplementedError

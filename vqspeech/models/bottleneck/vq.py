@@ -36,6 +36,11 @@ class VectorQuantizer(Bottleneck):
         self.register_buffer("total", codebook.clone())
         self.register_buffer("started", torch.tensor(False))
 
+    @property
+    def ready(self) -> bool:
+        """Whether `start` has placed the codes."""
+        return bool(self.started)
+
     def forward(self, latents: Tensor) -> Quantized:
         """`[B, D, N]` -> `Quantized`; distances are taken in float32 whatever the autocast."""
         with torch.autocast(latents.device.type, enabled=False):
@@ -49,7 +54,7 @@ class VectorQuantizer(Bottleneck):
             losses = {"commitment": self.config.beta * distance}
             if self.config.codebook == "loss":
                 losses["codebook"] = functional.mse_loss(quantised, latents.detach())
-            if not self.started:
+            if not self.ready:
                 return Quantized(latents, indices)
             if self.training:
                 self._update(flat.detach(), nearest)
