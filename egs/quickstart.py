@@ -11,7 +11,7 @@ from vqspeech import audio
 
 
 def main(model: Path, recording: Path) -> None:
-    """Print what a model makes of a recording; write it in each of the first three voices."""
+    """Print the units of a recording; write them in each of the first three voices, but keep files that exist."""
     codec = vqspeech.load(model)
     print(f"{codec.codes} units, {codec.sample_rate / codec.hop:g} a second, {len(codec.speakers)} voices")
 
@@ -19,12 +19,13 @@ def main(model: Path, recording: Path) -> None:
     units = codec.encode(waveform)  # [ceil(T / hop)], each from 0 to codec.codes - 1
     print("units:", *units[:16], "...")
 
-    voices = list(codec.speakers[:3])
+    wavs = {voice: Path(f"{recording.stem}_{voice}.wav") for voice in codec.speakers[:3]}
+    voices = [voice for voice, out in wavs.items() if not out.exists()]
     # One voice is `codec.decode(units, "x01")`, and both steps at once `codec.convert(waveform, "x01")`.
     for voice, spoken in zip(voices, codec.decode_batch([units] * len(voices), voices), strict=True):
-        out = Path(f"{recording.stem}_{voice}.wav")
-        audio.write(out, spoken, codec.sample_rate)
-        print(out)
+        audio.write(wavs[voice], spoken, codec.sample_rate)
+    for voice, out in wavs.items():
+        print(out if voice in voices else f"{out} (kept as it was)")
 
 
 if __name__ == "__main__":

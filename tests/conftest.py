@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = {
     "VQSPEECH_MINIATURE_SPEAKERS": "4",
     "VQSPEECH_MINIATURE_SENTENCES": "8",
-    "VQSPEECH_TRAIN_ARGS": "--training.max_steps 6 --model.decoder.layers 1",
+    "VQSPEECH_TRAIN_ARGS": "--training.max_steps 6 --model.bottleneck.start_steps 2 --model.decoder.layers 2",
     "VQSPEECH_EVALUATE_ARGS": "--seconds 1.2 --copies 4 --conversions 4",
     "OMP_NUM_THREADS": "1",
 }

@@ -89,16 +89,15 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path):
 
 
 def encoded(ending: str, waveform: np.ndarray | None = None, **options: str) -> bytes:
-    container, subtype = {"wav": ("WAV", "PCM_16"), "aiff": ("AIFF", "PCM_16"), "flac": ("FLAC", "PCM_16")}.get(
-        ending, ("OGG", "OPUS" if ending == "opus" else "VORBIS")
-    )
+    compressed = {"ogg": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
+    container, subtype = compressed.get(ending, (ending.upper(), "PCM_16"))
     buffer = io.BytesIO()
     samples = tone(8.0) if waveform is None else waveform
     soundfile.write(buffer, samples, RATE, format=container, subtype=options.get("subtype", subtype))
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("ending", ["wav", "aiff", "flac", "ogg", "opus"])
+@pytest.mark.parametrize("ending", ["wav", "aiff", "flac", "ogg", "opus", "w64", "rf64", "au"])
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.98])
 def test_a_truncated_file_is_refused(tmp_path, ending, share):
     whole = encoded(ending)
@@ -132,6 +131,12 @@ def test_bad_files_give_one_line_that_names_them(tmp_path, content, reason):
 def test_a_folder_is_no_audio_file(tmp_path):
     with pytest.raises(AudioError, match="no such file"):
         audio.read(tmp_path, RATE)
+
+
+@pytest.mark.parametrize("ending", ["w64", "rf64", "au"])
+def test_a_whole_file_of_the_rarer_formats_is_read(tmp_path, ending):
+    (tmp_path / "a").write_bytes(encoded(ending, tone(8.0)[:-1]))
+    assert len(audio.read(tmp_path / "a", RATE)) == 8 * RATE - 1
 
 
 def test_a_streamed_wav_with_an_unknown_length_is_whole(tmp_path):

@@ -5,10 +5,12 @@ import pytest
 
 import vqspeech
 from tests.speech import RATE, voice
-from tests.tiny import save_tiny_model
+from tests.tiny import save_tiny_model, tiny_config
 from vqspeech import codec as codec_module
 from vqspeech.codec import Codec
 from vqspeech.errors import VqspeechError
+from vqspeech.hub import save_pretrained
+from vqspeech.models.vqvae import VQVAE
 
 
 @pytest.fixture
@@ -70,7 +72,12 @@ def test_a_batch_equals_one_by_one_whatever_the_lengths(codec: Codec) -> None:
         (lambda c: c.decode([16], "p225"), "cannot decode unit 16: .* has units 0 to 15"),
         (lambda c: c.decode([-1], "p225"), "cannot decode unit -1"),
         (lambda c: c.decode([], "p225"), "cannot decode units of shape"),
-        (lambda c: c.decode([1], "p225", temperature=-1), "temperature -1 is below 0"),
+        (lambda c: c.decode([1], "p225", temperature=-1), "temperature -1 is no number from 0 on"),
+        (lambda c: c.decode([1], "p225", temperature=float("nan")), "temperature nan is no number"),
+        (lambda c: c.decode([1], "p225", seed=2**64), "seed 18446744073709551616 does not fit into 64 bits"),
+        (lambda c: c.decode([1.7, 2.9], "p225"), "units of type float64: expected whole numbers"),
+        (lambda c: c.encode(np.array([0.1, np.nan])), "NaN or infinite"),
+        (lambda c: c.encode(np.array([0.1, np.inf]), level=False), "NaN or infinite"),
         (lambda c: c.encode(np.zeros((2, 100))), "expected samples"),
         (lambda c: c.encode(np.zeros(0)), "expected samples"),
     ],
@@ -82,3 +89,10 @@ def test_misuse_is_told_in_a_line(codec: Codec, call, message: str) -> None:
 
 def test_silence_encodes(codec: Codec) -> None:
     assert len(codec.encode(np.zeros(RATE // 10, np.float32))) == 25
+
+
+def test_a_model_without_codes_converts_nothing(tmp_path: Path) -> None:
+    without = tiny_config(name="none").model
+    save_pretrained(tmp_path, VQVAE(without, 2), ("p225", "p226"), {})
+    with pytest.raises(VqspeechError, match="was trained without codes"):
+        vqspeech.load(tmp_path).convert(voice(100, 0.05, seed=0), "p225")

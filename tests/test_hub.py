@@ -18,7 +18,7 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
         assert torch.equal(tensor, loaded.model.state_dict()[name])
 
 
-def test_huggingface_hub_reads_the_folder(tmp_path: Path) -> None:
+def test_the_weights_are_named_tensors_of_safetensors(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     save_tiny_model(tmp_path)

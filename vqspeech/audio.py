@@ -207,10 +207,12 @@ def _reason(error: Exception) -> str:
 
 def _refuse_truncated(file: soundfile.SoundFile, path: Path) -> None:
     """Raise AudioError where libsndfile itself would quietly return what is left of a file."""
-    # For WAV and AIFF libsndfile notes the size that the header promised. Streams carry a huge or no size.
-    promised = re.search(r"^ ?(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    # libsndfile notes the size that the header promised: of the sound for WAV, AIFF and AU, of the file for W64 and
+    # RF64. Streams carry a huge or no size.
+    noted = r"^ *(?:data|SSND|Data Size|riff|Riff size) +: (\d+) \(should be (\d+)\)"
+    promised = re.search(noted, file.extra_info, re.MULTILINE)
     if promised and int(promised[2]) < int(promised[1]) < 0x7FFF0000:
-        raise AudioError(f"{path}: truncated: {promised[2]} of {promised[1]} bytes of sound are there")
+        raise AudioError(f"{path}: truncated: {promised[2]} of {promised[1]} bytes are there")
     if file.format == "OGG" and not _last_ogg_page_is_whole(path):
         raise AudioError(f"{path}: truncated: its last page is cut")
 

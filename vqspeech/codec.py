@@ -1,5 +1,6 @@
 """A trained model ready for use: audio to units, units to speech, one voice to another."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
@@ -50,6 +51,11 @@ class Codec:
             raise VqspeechError(f"model {self.name} knows no speaker {speaker!r}{near}")
         return self.speakers.index(speaker)
 
+    def require_codes(self) -> None:
+        """Raise VqspeechError for a model trained without codes, whose units would say nothing."""
+        if self.config.bottleneck.name == "none":
+            raise VqspeechError(f"model {self.name} was trained without codes, to compare with: name another model")
+
     def encode(self, waveform: np.ndarray, level: bool = True) -> np.ndarray:
         """Samples `[T]` at the model's rate -> units `[ceil(T / hop)]`, int64 in 0..K-1.
 
@@ -58,6 +64,8 @@ class Codec:
         waveform = np.asarray(waveform, dtype=np.float32)
         if waveform.ndim != 1 or len(waveform) == 0:
             raise VqspeechError(f"cannot encode an array of shape {waveform.shape}: expected samples [T], T > 0")
+        if not np.isfinite(waveform).all():
+            raise VqspeechError("cannot encode samples that are NaN or infinite")
         if level:
             waveform = waveform * audio.level_gain(waveform, self.sample_rate)
         stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
@@ -92,8 +100,12 @@ class Codec:
         `heard(share)` is called now and then with the share of the work that is done.
         """
         rows = [self.speaker_index(name) for name in speakers]
-        if temperature < 0:
-            raise VqspeechError(f"temperature {temperature} is below 0: 0 takes the likeliest, 1 draws as trained")
+        if not 0 <= temperature < math.inf:
+            raise VqspeechError(
+                f"temperature {temperature} is no number from 0 on: 0 takes the likeliest, 1 draws as trained"
+            )
+        if not -(2**63) <= seed < 2**64:
+            raise VqspeechError(f"seed {seed} does not fit into 64 bits")
         arrays = [self._check(entry) for entry in units]
         waveforms: list[np.ndarray] = [np.zeros(0, np.float32)] * len(arrays)
         # Neighbours in length share a batch, so that little is decoded past an utterance's end.
@@ -127,6 +139,7 @@ class Codec:
     ) -> np.ndarray:
         """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level."""
         self.speaker_index(speaker)
+        self.require_codes()
         return self.decode_batch([self.encode(waveform)], [speaker], temperature, seed, heard)[0][: len(waveform)]
 
     def _conditioning(self, units: np.ndarray, speaker: int) -> torch.Tensor:
@@ -135,12 +148,14 @@ class Codec:
         return self.model.conditioning(indices, torch.tensor([speaker], device=self.device))[0].t()
 
     def _check(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
-        array = np.asarray(units, dtype=np.int64)
+        array = np.asarray(units)
         if array.ndim != 1 or len(array) == 0:
             raise VqspeechError(f"cannot decode units of shape {array.shape}: expected [N], N > 0")
+        if array.dtype.kind not in "iu":
+            raise VqspeechError(f"cannot decode units of type {array.dtype}: expected whole numbers")
         if array.min() < 0 or array.max() >= self.codes:
             raise VqspeechError(
                 f"cannot decode unit {int(array.max() if array.max() >= self.codes else array.min())}: "
                 f"model {self.name} has units 0 to {self.codes - 1}"
             )
-        return array
+        return array.astype(np.int64)

@@ -1,4 +1,4 @@
-"""Model folders: `config.json` and `model.safetensors`, as huggingface_hub reads and writes them."""
+"""Model folders: `config.json` and `model.safetensors`, the two files that model hubs expect."""
 
 import json
 from dataclasses import dataclass

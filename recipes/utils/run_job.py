@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import submitit
@@ -28,6 +28,7 @@ import submitit
 POLL = 0.2  # seconds between looks at the logs
 NOTE_EVERY = 30.0  # seconds between lines where there is no terminal to redraw one on
 TAIL = 15  # lines of a failed job's log
+UNLIMITED = 100 * 365 * 24 * 60  # minutes; submitit always wants a limit
 CANCELLED = 143  # what a shell reports of a process that SIGTERM ended
 
 
@@ -37,14 +38,32 @@ def run_logged(command: list[str], log: Path) -> int:
     start = time.time()
     with log.open("w", encoding="utf-8") as file:
         print(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#", file=file, flush=True)
+        code = 127
         try:
-            code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT).returncode
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                code = end(process)
+                raise
         except OSError as error:
             print(f"{command[0]}: {error.strerror}", file=file)
-            code = 127
-        elapsed = f"elapsed time {time.time() - start:.0f} seconds"
-        print(f"# Ended (code {code}) at {time.ctime()}, {elapsed}", file=file)
+        finally:
+            elapsed = f"elapsed time {time.time() - start:.0f} seconds"
+            print(f"# Ended (code {code}) at {time.ctime()}, {elapsed}", file=file)
     return code
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    """End a process, giving it the time to tidy up that submitit gives us: a second. Return its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C comes from the terminal and once more from submitit
+    # The terminal has perhaps interrupted it already.
+    for sign, seconds in ((None, 0.2), (signal.SIGINT, 0.6), (signal.SIGKILL, None)):
+        if sign is not None:
+            process.send_signal(sign)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
+    raise AssertionError("nothing outlives SIGKILL")
 
 
 def last_lines(log: Path, count: int) -> list[str]:
@@ -138,7 +157,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--gpu", type=int, default=0, help="GPUs a job")
     parser.add_argument("--threads", type=int, default=1, help="CPUs a job, on a cluster")
     parser.add_argument("--mem", help="memory a job, on a cluster, such as 8G")
-    parser.add_argument("--time", type=int, default=3 * 24 * 60, help="minutes a job may take")
+    parser.add_argument("--time", type=int, default=3 * 24 * 60, help="minutes a job may take, on a cluster")
     parser.add_argument("--partition", help="the cluster's queue")
     parser.add_argument("--max-jobs-run", type=int, default=64, help="jobs at once, on a cluster")
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -155,8 +174,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def make_executor(options: argparse.Namespace, folder: Path) -> submitit.Executor:
     """A submitit executor that keeps its files in `folder`."""
     executor = submitit.AutoExecutor(folder=folder, cluster=options.cluster)
+    minutes = options.time if options.cluster == "slurm" else UNLIMITED
     executor.update_parameters(
-        name="vqspeech", timeout_min=options.time, gpus_per_node=options.gpu, cpus_per_task=options.threads
+        name="vqspeech", timeout_min=minutes, gpus_per_node=options.gpu, cpus_per_task=options.threads
     )
     if options.cluster == "slurm":
         executor.update_parameters(

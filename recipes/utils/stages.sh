@@ -14,6 +14,12 @@ was_begun() { # <marker> <settings>
   holds "$1.begun" "$2" || holds "$1.done" "$2"
 }
 
+# True when the stage of <marker> was begun with other <settings> alone.
+was_begun_otherwise() { # <marker> <settings>
+  [ -f "$1.begun" ] || [ -f "$1.done" ] || return
+  ! was_begun "$1" "$2"
+}
+
 # Run <command> when stage <number> is asked for and <marker> does not say that it ended well with these <settings>.
 # <command> finds $continuing true when it was begun with the same settings before, and interrupted; one that destroys
 # what an earlier run made removes $marker.done with it.

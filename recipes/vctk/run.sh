@@ -48,6 +48,9 @@ Environment variables:
 
 recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command="bash recipes/vctk/run.sh$([ $# -eq 0 ] || printf ' %q' "$@")"
+for variable in VQSPEECH_{EVALUATE_ARGS,TRAIN_ARGS,MINIATURE_SENTENCES,MINIATURE_SPEAKERS}; do
+  [ -z "${!variable:-}" ] || command="$variable=$(printf %q "${!variable}") $command"
+done
 . "$recipe/../utils/parse_options.sh"
 set -euo pipefail
 [ $# -eq 0 ] || option_error "options only, not '$1'"
@@ -58,7 +61,11 @@ download=$(absolute "${download%/}")
 labels=$(absolute "$labels")
 [ "$expdir" = exp ] || expdir=$(absolute "$expdir")
 [ ! -e "$train_config" ] || train_config=$(absolute "$train_config")
-[ -z "$corpus" ] || [ -d "$corpus" ] || option_error "no folder --corpus $corpus"
+[ -z "$corpus" ] || [ -z "$download" ] || option_error "either --corpus or --download"
+if [ -n "$corpus" ]; then
+  [ -d "$corpus" ] || option_error "no folder --corpus $corpus"
+  corpus=$(cd "$corpus" && pwd) # its name is the last part, even of '..'
+fi
 
 cd "$recipe"
 [ -r "$train_config" ] || option_error "no file --train-config $train_config"
@@ -102,6 +109,8 @@ prepare() {
   $continuing || rm -rf "$data" "$dump" "$marker.done"
   $train_cmd "$exp/log/prepare.log" \
     vqspeech-prepare "${prepare_flags[@]}" --data "$data" --dump "$dump" --nj "$nj" ${skip:+"$skip"}
+  # What vqspeech-prepare says after its progress: the counts of each split, and notes.
+  sed -e '1,/^prepare: .* in [0-9.]* s$/d' -e '/^#/d' "$exp/log/prepare.log"
 }
 
 train() { # <model folder> [<flag> ...]
@@ -126,7 +135,7 @@ extract_units() {
   for split in train dev test dev_unseen test_unseen; do
     [ -d "$data/$split" ] || continue
     $train_cmd "$exp/log/units.$split.log" \
-      vqspeech-units --model "$exp" --data "$data/$split" --out "$exp/units/$split" ${skip:+"$skip"}
+      vqspeech-units --force --model "$exp" --data "$data/$split" --out "$exp/units/$split" ${skip:+"$skip"}
   done
 }
 
@@ -159,20 +168,28 @@ publish() {
 checksum() { cat "$@" 2>/dev/null | cksum || true; }
 
 data_settings="${prepare_flags[*]}"
-if [ -z "$corpus$download" ]; then
-  data_settings+=" ${size[*]}"
-  cat local/miniature.txt
-  run_stage 0 "miniature corpus" downloads/.miniature "${size[*]}" make_miniature
-fi
-run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
+[ -n "$corpus$download" ] || data_settings+=" ${size[*]}"
 train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
+
+# Hours of work are not for a script to overwrite.
+if [ "$stage" -le 1 ] && { [ -d "$data" ] || [ -d "$dump" ]; } && was_begun_otherwise "data/.$name" "$data_settings"; then
+  log "$recipe/$data is of another corpus or was prepared with other settings:" \
+    "remove it and $recipe/$dump, or give the folder of this corpus another name" >&2
+  exit 1
+fi
 for model in "$exp" "$no_codes"; do
-  # Hours of training are not for a script to overwrite.
-  if [ "$stage" -le 3 ] && [ -d "$model/train" ] && ! was_begun "$model/.train" "$train_settings"; then
+  if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 2 ] && [ -d "$model/train" ] &&
+    ! was_begun "$model/.train" "$train_settings"; then
     log "$model was trained with other settings: remove it, or give another --expdir" >&2
     exit 1
   fi
 done
+
+if [ -z "$corpus$download" ]; then
+  cat local/miniature.txt
+  run_stage 0 "miniature corpus" downloads/.miniature "${size[*]}" make_miniature
+fi
+run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
 run_stage 2 "training" "$exp/.train" "$train_settings" train "$exp"
 run_stage 3 "training without codes" "$no_codes/.train" "$train_settings" train_without_codes
 model=$(checksum "$exp/model.safetensors" "$no_codes/model.safetensors")

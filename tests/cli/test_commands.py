@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import soundfile
 
 import vqspeech
 from tests.speech import RATE, make_data_dir, voice
-from tests.tiny import save_tiny_model
+from tests.tiny import save_tiny_model, tiny_config
+from vqspeech.hub import save_pretrained
+from vqspeech.models.vqvae import VQVAE
 
 COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate")
 SPEAKERS = ("x01", "x02")
@@ -130,6 +133,7 @@ def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model:
         (["--src", "empty.wav", "--speaker", "x01"], 1, "empty.wav"),
         (["--src", "a.wav", "--speaker", "x01", "--temperature", "-1"], 1, "temperature -1.0"),
         (["--src", "a.wav", "--speaker", "x01", "--out", "a.txt"], 2, "--out a.txt: write one of .wav"),
+        (["--src", "a.wav", "--speaker", "x01", "--seed", str(2**70)], 1, "does not fit into 64 bits"),
     ],
 )
 def test_convert_refuses_in_one_line(run: Run, model: Path, tmp_path: Path, arguments: list[str], code: int, says: str):
@@ -140,6 +144,25 @@ def test_convert_refuses_in_one_line(run: Run, model: Path, tmp_path: Path, argu
     assert one_line(err).startswith("vqspeech-convert: error: ")
     assert says in err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "empty.wav"]
+
+
+@pytest.mark.parametrize("out", ["/proc/x.wav", "/dev/null/x.wav", "a.wav/x.wav", "folder.wav"])
+def test_convert_tells_before_sampling_that_it_cannot_write(
+    run: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str
+):
+    monkeypatch.setattr("vqspeech.codec.Codec.convert", lambda *_, **__: pytest.fail("sampled"))
+    (tmp_path / "folder.wav").mkdir()
+    source = speech(tmp_path / "a.wav")
+    code, _, err = run("convert", "--model", model, "--src", source, "--speaker", "x01", "-f", "--out", out)
+    assert code == 1
+    assert f"cannot write {out}: " in one_line(err)
+
+
+def test_convert_refuses_a_model_without_codes(run: Run, tmp_path: Path):
+    save_pretrained(tmp_path / "none", VQVAE(tiny_config(name="none").model, 2), SPEAKERS, {})
+    code, _, err = run("convert", "--model", "none", "--src", speech(tmp_path / "a.wav"), "--speaker", "x01")
+    assert code == 1
+    assert "model none was trained without codes" in one_line(err)
 
 
 def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
@@ -166,6 +189,39 @@ def test_units_and_back(run: Run, model: Path, tmp_path: Path):
     code, _, err = run("decode", *arguments, "--speaker", "source")
     assert code == 2
     assert "--speaker source needs --data DIR" in one_line(err)
+
+
+def test_decode_compares_the_units_with_the_model(run: Run, model: Path, tmp_path: Path):
+    data = make_data_dir(tmp_path / "data", SPEAKERS, utterances=1, seconds=0.05).path
+    assert run("units", "--model", model, "--data", data, "--out", "units")[0] == 0
+    arguments = ("decode", "--units", "units", "--speaker", "x01", "--out", "wavs", "--model")
+    code, _, err = run(*arguments, model)
+    assert code == 0 and "warning" not in err
+    assert "kept 2 of 2 wavs, which exist in wavs already; -f makes them anew" in run(*arguments, model)[2]
+
+    save_tiny_model(tmp_path / "other", (*SPEAKERS, "x03"))
+    code, _, err = run(*arguments, "other", "-f")
+    assert code == 0
+    assert "warning: units units were made by other weights than those of other" in err
+
+    info = json.loads(Path("units/units.json").read_text())
+    for key in ("codes", "hop", "sample_rate"):
+        Path("units/units.json").write_text(json.dumps(info | {key: 2 * info[key]}))
+        code, _, err = run(*arguments, model, "-f")
+        assert code == 1
+        assert f"units units have {key} {2 * info[key]}, model {model} has {info[key]}" in one_line(err)
+
+
+def test_units_replaces_other_units_only_when_asked(run: Run, model: Path, tmp_path: Path):
+    data = make_data_dir(tmp_path / "data", SPEAKERS, utterances=1, seconds=0.05).path
+    (tmp_path / "units").mkdir()
+    (tmp_path / "units" / "units.txt").write_text("precious")
+    arguments = ("units", "--model", model, "--data", data, "--out", "units")
+    code, _, err = run(*arguments)
+    assert code == 1
+    assert "replace them with -f" in one_line(err)
+    assert (tmp_path / "units" / "units.txt").read_text() == "precious"
+    assert run(*arguments, "-f")[0] == 0
 
 
 def test_an_unknown_setting_is_a_usage_error_that_names_the_near_one(run: Run, tmp_path: Path):

@@ -36,3 +36,12 @@ def test_without_any_the_error_says_how_to_get_one(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("VQSPEECH_MODEL", "")
     with pytest.raises(UsageError, match=r"recipes/vctk/run\.sh"):
         find_model(None)
+
+
+def test_a_model_without_codes_is_not_offered():
+    make_model("exp/a_no-codes")
+    Path("exp/a_no-codes/config.json").write_text('{"model": {"bottleneck": {"name": "none"}}}')
+    make_model("exp/b")
+    Path("exp/b/config.json").write_text('{"model": {"bottleneck": {"name": "vq"}}}')
+    with pytest.raises(UsageError, match=r"models here: exp/b$"):
+        find_model(None)

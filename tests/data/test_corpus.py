@@ -225,6 +225,25 @@ def test_labels_lie_in_the_corpus_or_elsewhere(vctk, tmp_path):
         read_corpus(vctk, labels=tmp_path / "nowhere")
 
 
+def test_labels_of_other_utterances_are_an_error(vctk, tmp_path):
+    write(tmp_path / "labels" / "p225-001.lab", "")
+    with pytest.raises(VqspeechError, match=r"labels: no utterance of .* has labels there, such as p225_001\.lab"):
+        read_corpus(vctk, labels=tmp_path / "labels")
+
+
+def test_relative_paths_of_a_kaldi_data_directory(tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    write(data / "wav.scp", "a-1 wav/1.wav\na-2 wav/2.wav\n")
+    write(data / "utt2spk", "a-1 a\na-2 a\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VqspeechError, match=rf"wav\.scp: wav/1\.wav lies neither in {tmp_path} nor in {data};"):
+        read_corpus(data)
+    touch(data, "wav/2.wav")
+    assert [u.audio for u in read_corpus(data).utterances] == [data / "wav/1.wav", data / "wav/2.wav"]
+    touch(tmp_path, "wav/1.wav")
+    assert [u.audio for u in read_corpus(data).utterances] == [tmp_path / "wav/1.wav", tmp_path / "wav/2.wav"]
+
+
 def test_ids_are_sorted_by_speaker_where_one_name_begins_another(tmp_path):
     touch(tmp_path, "s1/s1_7.wav", "s1/8.wav", "s12/s12_1.wav", "s2/s2_1.wav")
     label = write(tmp_path / "phones" / "s1_7.phn", "")

@@ -154,6 +154,16 @@ def test_another_sum_removes_the_file(server, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_archive_that_is_there_already_is_checked_and_left(tmp_path):
+    archive = tmp_path / "VCTK-Corpus-0.92.zip"
+    archive.write_bytes(GOOD + b"?")
+    with pytest.raises(VqspeechError, match=rf"VCTK-Corpus-0\.92\.zip: its SHA-256 .*not {SUM}"):
+        download_vctk(tmp_path, "http://127.0.0.1:9/VCTK.zip", SUM)
+    assert [path.name for path in tmp_path.iterdir()] == [archive.name]
+    archive.write_bytes(GOOD)
+    assert contents(download_vctk(tmp_path, "http://127.0.0.1:9/VCTK.zip", SUM)) == MEMBERS
+
+
 def test_a_sum_that_is_not_checked_is_told(server, tmp_path, capsys):
     download_vctk(tmp_path, server.url)
     assert SUM in capsys.readouterr().err

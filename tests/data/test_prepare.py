@@ -1,7 +1,13 @@
 """From a corpus to training audio and data directories."""
 
+import errno
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +17,7 @@ import pytest
 from tests.speech import voice
 from vqspeech import audio
 from vqspeech.data.corpus import read_corpus
+from vqspeech.data.dump import dump_audio
 from vqspeech.data.kaldi import read_data_dir, validate_data_dir
 from vqspeech.data.prepare import prepare
 from vqspeech.data.splits import NAMES
@@ -191,6 +198,80 @@ def test_a_bad_utterance_in_another_process_is_reported_alike(folder):
     with pytest.raises(VqspeechError, match=r"manifest\.tsv:15: utterance s2_3: .*truncated"):
         run(folder, nj=2)
     assert not (folder.parent / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("unit", "reason"), [("samples", r"s2_3\.phn: ends at .*2_3\.wav is 1\.5 s long"), ("x", "phn:1: ")]
+)
+def test_labels_that_do_not_fit_the_recording_make_it_bad(folder, unit, reason):
+    (folder / "phones" / "s2_3.phn").write_text("0 8000 pau\n8000 16000 a\n" if unit == "samples" else "a b c\n")
+    with pytest.raises(VqspeechError, match=rf"manifest\.tsv:15: utterance s2_3: .*{reason}"):
+        run(folder)
+    assert list(run(folder, skip_bad=True).skipped) == ["s2_3"]
+
+
+def test_a_full_disk_leaves_what_the_next_run_takes_up(folder, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(json, "dump", fail)
+        with pytest.raises(OSError):
+            run(folder)
+    assert not list((folder.parent / "data").iterdir())
+    with monkeypatch.context() as full:
+        full.setattr("vqspeech.data.prepare.shutil.rmtree", fail)
+        with pytest.raises(OSError):
+            run(folder)
+    assert set(run(folder).utterances) == set(NAMES)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from vqspeech.audio import Pipe
+from vqspeech.data.dump import dump_audio
+from vqspeech.data.utterance import Utterance
+if __name__ == "__main__":
+    words = [Utterance(f"a_{i}", "a", Pipe(f"echo $PPID > {sys.argv[1]}/{i}; sleep 0.2")) for i in range(1000)]
+    list(dump_audio(words, Path(sys.argv[1]) / "dump", 16000, nj=2))
+"""
+
+
+def test_no_process_outlives_the_one_that_started_it(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    main = subprocess.Popen([sys.executable, tmp_path / "slow.py", tmp_path])
+    deadline = time.monotonic() + 60
+    while not ((tmp_path / "0").exists() and (worker := (tmp_path / "0").read_text().strip())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    main.kill()
+    main.wait()
+    killed = time.monotonic()
+    while _runs(int(worker)):
+        assert time.monotonic() < killed + 10
+        time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    try:
+        # One that nobody has waited for yet has ended all the same.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_processes_are_started_deaf_to_interrupts(monkeypatch, tmp_path):
+    blocked: list[bool] = []
+
+    class Pool(ProcessPoolExecutor):
+        def map(self, *arguments, **options):
+            blocked.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+            return iter(())
+
+    monkeypatch.setattr("vqspeech.data.dump.ProcessPoolExecutor", Pool)
+    assert not list(dump_audio([], tmp_path, RATE, nj=2))
+    assert blocked == [True] and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_nothing_usable_is_an_error(folder):

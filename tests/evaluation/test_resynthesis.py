@@ -59,6 +59,20 @@ def test_an_unseen_source_is_known_by_its_own_speech(train: Speech, tmp_path: Pa
     assert scores["to_source"] > scores["to_target"]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_speaker_without_readable_speech_is_left_out(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "three", speakers=("a", "b", "c"), utterances=2, seconds=1.0)
+    for utterance in ("c_000", "c_001"):
+        data.wavs[utterance].write_bytes(b"")
+    samples = [
+        sample(excerpt("a", 50), "b", "b"),
+        sample(excerpt("a", 51), "c", "c"),
+        sample(excerpt("c", 52), "a", "a"),
+    ]
+    scores = measure_similarity(samples, Speech(data.path, RATE, skip_bad=True), None)
+    assert scores["conversions"]["count"] == 1
+
+
 def test_a_copy_must_sound_like_its_source() -> None:
     sources = [excerpt(speaker, seed) for speaker, seed in (("a", 1), ("b", 2), ("c", 3))]
     right = [Sample(source, source.speaker, source.waveform) for source in sources]

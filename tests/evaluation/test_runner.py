@@ -12,6 +12,7 @@ from vqspeech import audio
 from vqspeech.data.kaldi import DataDir, write_data_dir
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation import runner, speed
+from vqspeech.evaluation.selection import by_hash
 
 Evaluate = Callable[..., dict]
 
@@ -119,3 +120,47 @@ def test_one_utterance_is_enough_to_end_well(evaluate: Evaluate, tmp_path: Path)
     assert "missing" in results["bits"]
     assert "missing" in results["nearest"]
     assert "- |" in (tmp_path / "out" / "RESULTS.md").read_text()
+
+
+def test_whatever_is_bad_something_is_measured(evaluate: Evaluate, tmp_path: Path) -> None:
+    for path in [*(tmp_path / "train-wav").glob("b_*"), *(tmp_path / "unseen-wav").glob("*")]:
+        path.write_bytes(b"")
+    results = evaluate(skip_bad=True, unseen=tmp_path / "unseen")
+    assert results["similarity"] == {"missing": "needs samples and two speakers"}
+    assert "none of the utterances" in results["codes_unseen"]["missing"]
+    for path in (tmp_path / "test-wav").glob("*"):
+        path.write_bytes(b"")
+    results = evaluate(skip_bad=True)
+    assert all("missing" in results[name] for name in ("bits", "codes", "phones", "speed", "nearest", "similarity"))
+    assert len(results["data"]["test"]["skipped"]) == 6
+
+
+def test_speed_is_taken_of_the_first_that_can_be_read(evaluate: Evaluate, tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "many", utterances=5, seconds=0.3)
+    for utterance in by_hash(data.utterances)[:8]:
+        data.wavs[utterance].write_bytes(b"")
+    assert evaluate(data.path, skip_bad=True)["speed"]["encoding"] > 0
+
+
+def test_bad_labels_count_as_bad_utterances(evaluate: Evaluate, tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "more", utterances=4, seconds=0.5)
+    labelled = give_labels(data, tmp_path / "labelled")
+    first, second, *_ = data.utterances
+    (tmp_path / "phones" / f"{first}.phn").write_text("no label\n")
+    with pytest.raises(VqspeechError, match=f"{first}.phn:1"):
+        evaluate(labelled, labelled, utterances=99)
+    (tmp_path / "phones" / f"{second}.phn").unlink()
+    results = evaluate(labelled, labelled, utterances=99, skip_bad=True)
+    assert results["phones"]["test_utterances"] == results["phones"]["train_utterances"] == 6
+    assert results["data"]["test"]["skipped"].keys() == {first, second}
+
+
+def test_without_copies_there_is_no_natural_speech_to_compare(evaluate: Evaluate, tmp_path: Path) -> None:
+    results = evaluate(copies=0, unseen=tmp_path / "unseen")
+    assert results["similarity"]["natural"] is None
+    assert results["similarity"]["conversions_unseen"]["count"] == 2
+
+
+def test_the_audio_of_data_dirs_is_not_levelled_again(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "level_gain", lambda *_: pytest.fail("levelled"))
+    assert evaluate()["samples"]

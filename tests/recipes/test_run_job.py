@@ -70,6 +70,27 @@ def test_termination_takes_the_job_down(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
+def test_a_job_on_this_machine_has_no_time_limit(tmp_path: Path) -> None:
+    assert run("--time", "0", tmp_path / "log", "true").returncode == 0
+
+
+def test_termination_lets_the_job_tidy_up_and_closes_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = "trap 'sleep 0.4; echo tidied; exit 5' INT; echo ready; while :; do sleep 0.05; done"
+    job = subprocess.Popen([*RUN_JOB, str(log), "bash", "-c", script])
+    deadline = time.monotonic() + 30
+    while not (log.exists() and "\nready\n" in log.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    job.send_signal(signal.SIGTERM)
+    job.wait(30)
+    while "# Ended" not in log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    lines = log.read_text().splitlines()
+    assert lines[-2] == "tidied"
+    assert lines[-1].startswith("# Ended (code 5) at ")
+
+
 def _runs(process: int) -> bool:
     try:
         os.kill(process, 0)

@@ -2,13 +2,17 @@
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from tests.conftest import ROOT, Clone
+from tests.conftest import ROOT, TINY, Clone
+from tests.speech import RATE, voice
+from vqspeech import audio
 
 Finished = tuple[Clone, subprocess.CompletedProcess[str]]
 MADE = Path("recipes/vctk/exp/miniature_tiny")
@@ -36,9 +40,11 @@ def test_it_leaves_units_voices_and_a_table(finished: Finished) -> None:
     assert (clone.path / "recipes/vctk/exp/RESULTS.md").is_file()
     table = (clone.path / MADE / "results/RESULTS.md").read_text()
     assert table in ran.stdout
-    assert "bash recipes/vctk/run.sh" in table.splitlines()[:3]
+    (command,) = (line for line in table.splitlines()[:3] if line.endswith("bash recipes/vctk/run.sh"))
+    given = dict(word.split("=", 1) for word in shlex.split(command)[:-2])
+    assert given == {name: value for name, value in TINY.items() if name.startswith("VQSPEECH_")}
     results = json.loads((clone.path / MADE / "results/results.json").read_text())
-    assert results["command"] == "bash recipes/vctk/run.sh"
+    assert results["command"] == command
     assert results["bits"]["true"] > 0
     assert results["no_codes"]["step"] == results["model"]["steps"] == 6
 
@@ -102,11 +108,48 @@ def test_a_failing_stage_stops_the_run_and_shows_the_end_of_its_log(clone: Clone
     assert "Traceback" not in ran.stderr
 
 
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A corpus of its own name, of two speakers and no texts."""
+    folder = tmp_path / f"corpus_{tmp_path.name}"
+    for seed in range(6):
+        audio.write(folder / f"spk{seed % 2}" / f"{seed}.wav", voice(120, 0.5, seed), RATE)
+    return folder
+
+
+def test_preparing_alone_shows_the_splits(clone: Clone, corpus: Path, tmp_path: Path) -> None:
+    run = f"bash '{clone.path}/recipes/vctk/run.sh' --expdir '{tmp_path}/exp' --stop-stage 1"
+    ran = clone.run(f"{run} --corpus .", cwd=corpus)
+    assert ran.returncode == 0, ran.stderr
+    assert re.search(r"^train: \d+ utterances, 2 speakers, ", ran.stdout, re.MULTILINE)
+    made = clone.path / "recipes/vctk/data" / corpus.name / "splits.json"
+    assert all(note in ran.stdout for note in json.loads(made.read_text())["notes"])
+    assert "done already" in clone.run(f"{run} --corpus ../{corpus.name}/spk0/..", cwd=corpus).stdout
+
+
+def test_what_was_made_of_a_corpus_is_not_overwritten_by_another(clone: Clone, corpus: Path, tmp_path: Path) -> None:
+    options = f"--expdir '{tmp_path}/exp' --stop-stage 1 --corpus"
+    assert clone.recipe(f"{options} '{corpus}'").returncode == 0
+    made = clone.path / "recipes/vctk/data" / corpus.name / "splits.json"
+    before = made.stat().st_mtime_ns
+    other = shutil.copytree(corpus, tmp_path / "elsewhere" / corpus.name)
+    for changed in (f"'{other}'", f"'{corpus}' --mic mic2"):
+        ran = clone.recipe(f"{options} {changed}")
+        assert ran.returncode == 1
+        assert f"data/{corpus.name} is of another corpus or was prepared with other settings: remove" in ran.stderr
+        assert ran.stderr.count("\n") == 1
+    assert made.stat().st_mtime_ns == before
+    shutil.rmtree(made.parent)
+    shutil.rmtree(clone.path / "recipes/vctk/dump" / corpus.name)
+    assert clone.recipe(f"{options} '{other}'").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
         ("--stage two", "--stage is a whole number"),
         ("--corpus nowhere", "no folder --corpus"),
+        ("--corpus . --download .", "either --corpus or --download"),
         ("--train-config nowhere.yaml", "no file --train-config nowhere.yaml"),
         ("--corpus recipes/vctk/dump/miniature", "is what this recipe made of a corpus"),
         ("recordings", "options only, not 'recordings'"),

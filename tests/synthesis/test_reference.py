@@ -23,6 +23,26 @@ def test_cached_equals_teacher_forcing(kernel: int, output: str) -> None:
         )
 
 
+@pytest.mark.parametrize("output", ["mulaw", "logistics"])
+def test_cached_equals_teacher_forcing_after_training(output: str) -> None:
+    net = decoder(output=output).train()
+    waveform, conditioning = 0.5 * torch.sin(torch.arange(3 * 192) * 0.1).reshape(3, 192), torch.randn(3, 5, 3)
+    optimiser = torch.optim.Adam(net.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(150):
+        loss = net.output.negative_log_likelihood(net(waveform, conditioning), waveform).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    net.eval()
+    with torch.no_grad():
+        logits = net(waveform, conditioning)
+        cached = teacher_forced(net, waveform, conditioning)
+    assert (cached - logits).abs().max() <= 1e-4 + 1e-6 * logits.abs().max()
+
+
 def test_a_drawn_waveform_is_what_teacher_forcing_would_draw() -> None:
     net = decoder()
     conditioning = torch.randn(2, 5, 2)

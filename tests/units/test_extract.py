@@ -5,9 +5,11 @@ import pytest
 
 import vqspeech
 from tests.speech import make_data_dir
-from tests.tiny import save_tiny_model
+from tests.tiny import save_tiny_model, tiny_config
 from vqspeech import audio
 from vqspeech.errors import VqspeechError
+from vqspeech.hub import save_pretrained
+from vqspeech.models.vqvae import VQVAE
 from vqspeech.units.extract import extract_units
 from vqspeech.units.store import read_units
 
@@ -38,3 +40,27 @@ def test_a_bad_utterance_stops_or_is_counted(tmp_path: Path) -> None:
     back = read_units(tmp_path / "units")
     assert "a_001" not in back.units and len(back.units) == 5
     assert list(back.info["skipped"]) == ["a_001"]
+
+
+def test_other_units_are_replaced_only_when_forced(tmp_path: Path) -> None:
+    test, dev = (make_data_dir(tmp_path / name, utterances=1, seconds=0.11) for name in ("test", "dev"))
+    save_tiny_model(tmp_path / "model")
+    codec = vqspeech.load(tmp_path / "model")
+    extract_units(codec, test, tmp_path / "units")
+    extract_units(codec, test, tmp_path / "units")  # the same once more
+    with pytest.raises(VqspeechError, match="units of another model or of other data already; replace them with -f"):
+        extract_units(codec, dev, tmp_path / "units")
+    save_tiny_model(tmp_path / "retrained", ("p225", "p226", "p227"))
+    retrained = vqspeech.load(tmp_path / "retrained")
+    with pytest.raises(VqspeechError, match="units of another model"):
+        extract_units(retrained, test, tmp_path / "units")
+    assert read_units(tmp_path / "units").info["data"] == str(test.path)
+    extract_units(retrained, test, tmp_path / "units", force=True)
+    assert read_units(tmp_path / "units").info["model"] == str(tmp_path / "retrained")
+
+
+def test_a_model_without_codes_is_refused(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "test", utterances=1, seconds=0.11)
+    save_pretrained(tmp_path / "model", VQVAE(tiny_config(name="none").model, 2), ("a", "b"), {})
+    with pytest.raises(VqspeechError, match="was trained without codes"):
+        extract_units(vqspeech.load(tmp_path / "model"), data, tmp_path / "units")

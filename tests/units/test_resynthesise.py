@@ -77,13 +77,14 @@ def test_batches_are_bounded_and_sorted_by_length(
     assert codec.batches == [[3, 2], [1]]
 
 
-def test_what_exists_is_kept_unless_forced(tmp_path: Path, units: dict[str, np.ndarray]):
+def test_what_exists_is_kept_unless_forced(tmp_path: Path, units: dict[str, np.ndarray], capsys: pytest.CaptureFixture):
     kept = tmp_path / "x01" / "x01_002.wav"
     kept.parent.mkdir()
     kept.write_text("kept")
     codec = Tone()
     resynthesise(codec, units, ["x01"], tmp_path)
     assert kept.read_text() == "kept"
+    assert "kept 1 of 3 wavs" in capsys.readouterr().err
     assert codec.batches == [[3, 2]]
     resynthesise(codec, units, ["x01"], tmp_path, force=True)
     assert heard_in(kept) == [4]
@@ -127,4 +128,7 @@ def test_choose_names_an_unknown_utterance(tmp_path: Path):
     listed = tmp_path / "list"
     listed.write_text("p225_01\n")
     with pytest.raises(VqspeechError, match=r"list: .*'p225_01'; did you mean p225_001"):
+        choose(["p225_001", "p226_001"], str(listed))
+    listed.write_bytes(b"p225_001\n\xff\xfe\n")
+    with pytest.raises(VqspeechError, match=r"list:2: not UTF-8 text"):
         choose(["p225_001", "p226_001"], str(listed))

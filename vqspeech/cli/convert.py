@@ -1,5 +1,6 @@
 """vqspeech-convert: a recording in another voice."""
 
+import tempfile
 from pathlib import Path
 
 from vqspeech.cli.harness import run
@@ -54,7 +55,9 @@ def convert(
     # What can be told now is told before minutes of sampling.
     if out.suffix.lower() not in audio.WRITTEN_FORMATS:
         raise UsageError(f"--out {out}: write one of {' '.join(audio.WRITTEN_FORMATS)}")
+    _check_writable(out)
     codec = vqspeech.load(folder)
+    codec.require_codes()
     codec.speaker_index(speaker)
     waveform = audio.read(src, codec.sample_rate)
     seconds = len(waveform) / codec.sample_rate
@@ -64,6 +67,19 @@ def convert(
         )
     audio.write(out, converted, codec.sample_rate)
     print(out)
+
+
+def _check_writable(out: Path) -> None:
+    """Raise VqspeechError when `out` is no plain file or nothing can be written where it is to lie."""
+    if out.exists() and not out.is_file():
+        raise VqspeechError(f"cannot write {out}: it is not a plain file")
+    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    try:
+        # Permissions do not tell: a read-only or virtual file system refuses whatever they say.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise VqspeechError(f"cannot write {out}: {folder}: {error.strerror}") from error
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def decode(
 ) -> None:
     """Speak units: OUT/<speaker>/<utterance>.wav for each, and OUT/wav.scp, which lists them.
 
-    Wavs that exist already are kept.
+    Wavs that exist already are kept and counted.
 
     Args:
         units: folder that vqspeech-units wrote
@@ -45,13 +45,16 @@ def decode(
         raise UsageError("--speaker source needs --data DIR, the data directory that says who spoke")
     import vqspeech
     from vqspeech.data.kaldi import read_data_dir
+    from vqspeech.units.model import check_model
     from vqspeech.units.resynthesise import choose, resynthesise
     from vqspeech.units.store import read_units
 
-    stored = read_units(units).units
+    stored = read_units(units)
+    codec = vqspeech.load(folder)
+    check_model(codec, stored.info, units)
     resynthesise(
-        vqspeech.load(folder),
-        {id: stored[id] for id in choose(stored, utterances)},
+        codec,
+        {id: stored.units[id] for id in choose(stored.units, utterances)},
         voices,
         out,
         utt2spk=read_data_dir(data).utt2spk if data else None,

@@ -6,7 +6,7 @@ from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
 
 
-def units(*, data: Path, out: Path, model: Path | None = None, skip_bad: bool = False) -> None:
+def units(*, data: Path, out: Path, model: Path | None = None, skip_bad: bool = False, force: bool = False) -> None:
     """Write the units of every utterance of a data directory.
 
     units.txt has a line an utterance: its id, then one integer from 0 to K-1 for each frame. units.json tells
@@ -17,6 +17,7 @@ def units(*, data: Path, out: Path, model: Path | None = None, skip_bad: bool = 
         out: folder for units.txt and units.json
         model: model folder (default: $VQSPEECH_MODEL)
         skip_bad: carry on past unreadable utterances and name them
+        force: replace units of another model or of other data
 
     Example:
         vqspeech-units --model exp/vctk_base --data data/vctk/test --out exp/vctk_base/units/test
@@ -26,7 +27,7 @@ def units(*, data: Path, out: Path, model: Path | None = None, skip_bad: bool = 
     from vqspeech.data.kaldi import read_data_dir
     from vqspeech.units.extract import extract_units
 
-    extract_units(vqspeech.load(folder), read_data_dir(data), out, skip_bad=skip_bad)
+    extract_units(vqspeech.load(folder), read_data_dir(data), out, skip_bad=skip_bad, force=force)
     print(out / "units.txt")
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from vqspeech.data.folder import is_speaker_folders, read_speaker_folders
-from vqspeech.data.kaldi import read_data_dir
+from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.data.labels import find_labels
 from vqspeech.data.librispeech import is_librispeech, read_librispeech
 from vqspeech.data.manifest import is_manifest, read_manifest
@@ -26,7 +26,7 @@ def read_corpus(folder: Path, mic: str = "mic1", labels: Path | None = None) -> 
 
     `mic` chooses the microphone of VCTK 0.92. `labels` is a folder of phone labels named by utterance;
     without it, a folder `phones` in the corpus is taken. Raises VqspeechError when the folder has no known
-    layout or contradicts itself.
+    layout or contradicts itself, and when no utterance has any of the labels.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
@@ -38,6 +38,9 @@ def read_corpus(folder: Path, mic: str = "mic1", labels: Path | None = None) -> 
         labels = folder / "phones"
     if labels:
         found = find_labels(Path(labels).resolve())
+        if found.keys().isdisjoint(utterance.id for utterance in corpus.utterances):
+            example = f"{corpus.utterances[0].id}{next(iter(found.values())).suffix}"
+            raise VqspeechError(f"{labels}: no utterance of {folder} has labels there, such as {example}")
         corpus = replace(
             corpus,
             utterances=[
@@ -63,19 +66,32 @@ def _read(folder: Path, mic: str) -> Corpus:
 
 def _read_kaldi(folder: Path) -> Corpus:
     data = read_data_dir(folder, allow_pipes=True)
+    base = _base(data)
     utterances = [
         Utterance(
             utterance_id(data.utt2spk[id], id),
             data.utt2spk[id],
-            source.resolve() if isinstance(source, Path) else source,
+            (base / source).resolve() if isinstance(source, Path) else source,
             data.texts.get(id),
             data.spk2gender.get(data.utt2spk[id]),
-            data.labels.get(id),
+            base / data.labels[id] if id in data.labels else None,
             listed=f"{folder / 'wav.scp'}:{line}",
         )
         for line, (id, source) in enumerate(data.wavs.items(), start=1)
     ]
     return Corpus("Kaldi data directory", utterances)
+
+
+def _base(data: DataDir) -> Path:
+    """Return the folder that relative paths of a data directory start from: the working directory or its own."""
+    relative = [source for source in data.wavs.values() if isinstance(source, Path) and not source.is_absolute()]
+    bases = (Path.cwd(), data.path)
+    for base in bases:
+        if not relative or any((base / source).is_file() for source in relative):
+            return base
+    raise VqspeechError(
+        f"{data.path / 'wav.scp'}: {relative[0]} lies neither in {bases[0]} nor in {bases[1]}; write absolute paths"
+    )
 
 
 def _in_order_of_speakers(corpus: Corpus) -> Corpus:

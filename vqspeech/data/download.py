@@ -36,13 +36,20 @@ def download_vctk(folder: Path, url: str = URL, sha256: str | None = None) -> Pa
     that is given, or the known one if it comes from `URL`. Raises VqspeechError when the server fails, the sum
     is another, or the archive would write outside its folder.
     """
+    sha256 = sha256 or (SHA256 if url == URL else None)
     corpus = Path(folder) / NAME
     archive = Path(folder) / f"{NAME}.zip"
     if not corpus.is_dir():
-        if not archive.is_file():
+        if archive.is_file():
+            _check_sum(archive, sha256)
+        else:
             part = archive.with_name(f"{archive.name}.part")
             _fetch(url, part)
-            _check_sum(part, sha256 or (SHA256 if url == URL else None))
+            try:
+                _check_sum(part, sha256)
+            except VqspeechError:
+                part.unlink()  # or else it would be gone on with
+                raise
             part.replace(archive)
         _unpack(archive, corpus)
         say(f"{corpus}: complete; {archive} can be deleted")
@@ -113,8 +120,7 @@ def _check_sum(path: Path, expected: str | None) -> None:
     if expected is None:
         say(f"{path}: SHA-256 {found}, which is not checked since none was given")
     elif found != expected.lower():
-        path.unlink()
-        raise VqspeechError(f"{path}: removed, since its SHA-256 is {found} and not {expected.lower()}")
+        raise VqspeechError(f"{path}: its SHA-256 is {found} and not {expected.lower()}; fetch it anew")
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -3,16 +3,20 @@
 import hashlib
 import json
 import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from threading import Thread
 
 from vqspeech import audio
 from vqspeech.audio import AudioError, Pipe, Source
+from vqspeech.data.labels import read_labels
 from vqspeech.data.utterance import Utterance
 from vqspeech.errors import VqspeechError
 
@@ -44,26 +48,55 @@ def dump_audio(
         return
     # A process that is forked may inherit a lock that no one will release; a fresh one has none.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(nj, context, initializer=_leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(nj, context, initializer=_follow_the_parent)
     try:
-        yield from zip(utterances, pool.map(*arguments, chunksize=8), strict=True)
+        with _interrupts_held():
+            results = pool.map(*arguments, chunksize=8)
+        yield from zip(utterances, results, strict=True)
     except BrokenProcessPool as error:
         raise VqspeechError("a process was killed, perhaps for want of memory; try a smaller --nj") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts_to_the_parent() -> None:
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait; a process that is started meanwhile never meets it, not even while it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _follow_the_parent() -> None:
+    """Leave interrupts to the parent process, and end when it ends, however that happens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def _dump(utterance: Utterance, folder: Path, sample_rate: int) -> Dumped | AudioError:
     path = folder / utterance.speaker / f"{utterance.id}.flac"
     try:
         made_from = _fingerprint(utterance.audio, sample_rate)
-        return _kept(path, made_from) or _made(path, made_from, utterance.audio, sample_rate)
-    except AudioError as error:
+        dumped = _kept(path, made_from) or _made(path, made_from, utterance.audio, sample_rate)
+        if utterance.labels and isinstance(utterance.audio, Path):
+            _check_labels(utterance.labels, utterance.audio)
+        return dumped
+    except VqspeechError as error:
         return AudioError(utterance.fault(str(error)))
+
+
+def _check_labels(labels: Path, recording: Path) -> None:
+    """Refuse labels of something longer, and those in other units, as TIMIT's .phn in samples."""
+    phones, seconds = read_labels(labels), audio.duration(recording)
+    if phones and phones[-1].end > seconds * 1.1 + 1:
+        raise VqspeechError(f"{labels}: ends at {phones[-1].end:.1f} s, but {recording} is {seconds:.1f} s long")
 
 
 def _made(path: Path, made_from: str, source: Source, sample_rate: int) -> Dumped:

@@ -50,9 +50,10 @@ def prepare(
     The audio is mono 16-bit FLAC, trimmed and levelled as `vqspeech.audio` says; what is there and up to
     date is kept. The data directories are replaced when everything is there; an empty split has none.
 
-    Raises VqspeechError at a bad utterance: one that cannot be read, with less than 0.1 s of sound, or
-    without text where others have text; with `skip_bad` it is left out and counted. Raises it too for pipes
-    unless they are allowed, and when `data` holds data directories of another origin.
+    Raises VqspeechError at a bad utterance: one that cannot be read, with less than 0.1 s of sound, with labels
+    that are damaged or end far behind the recording, or without text where others have text; with `skip_bad` it
+    is left out and counted. Raises it too for pipes unless they are allowed, and when `data` holds data
+    directories of another origin.
     """
     if not allow_pipes:
         _refuse_pipes(corpus)
@@ -81,10 +82,8 @@ def prepare(
         corpus.left_out | dict.fromkeys(division.left_out, "an unseen speaker reads a text of another use"),
         corpus.notes + division.notes,
     )
-    _replace(parts, data)
-    with atomic_write(data / SUMMARY) as file:
-        facts = {"corpus": corpus.kind, "sample_rate": sample_rate, "rule": splits.__doc__}
-        json.dump(facts | asdict(report), file, indent=1, ensure_ascii=False)
+    facts = {"corpus": corpus.kind, "sample_rate": sample_rate, "rule": splits.__doc__}
+    _replace(parts, facts | asdict(report), data)
     for line in _lines(report):
         say(line)
     return report
@@ -140,14 +139,18 @@ def _data_dir(path: Path, utterances: list[Utterance], dumped: dict[str, Dumped]
     )
 
 
-def _replace(parts: list[DataDir], data: Path) -> None:
-    """Put new data directories in the place of all old ones, once all of them are written and valid."""
+def _replace(parts: list[DataDir], summary: dict[str, object], data: Path) -> None:
+    """Put new data directories and their summary in the place of all old ones, once all are written and valid."""
     data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=data) as staging:
         staged = [part.subset(part.wavs, Path(staging) / part.path.name) for part in parts]
         for part in staged:
             write_data_dir(part)
             validate_data_dir(part.path)
+        with atomic_write(Path(staging) / SUMMARY) as file:
+            json.dump(summary, file, indent=1, ensure_ascii=False)
+        # First, since it is by the summary that the next run knows the data directories as ours.
+        os.replace(Path(staging) / SUMMARY, data / SUMMARY)
         for name in splits.NAMES:
             shutil.rmtree(data / name, ignore_errors=True)
         for part in staged:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.codes import bitrates, code_usage
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure
@@ -21,11 +21,11 @@ Encode = Callable[[np.ndarray], np.ndarray]
 
 
 def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
-    """Code usage and bitrates on the first `limit` utterances by hash; VqspeechError when none can be read."""
+    """Code usage and bitrates on the first `limit` utterances by hash; CannotMeasure when none can be read."""
     utterances = progress(speech.first(limit), "encode", unit="utt")
-    streams = [codec.encode(waveform) for _, waveform in speech.read(utterances)]
+    streams = [codec.encode(waveform, level=False) for _, waveform in speech.read(utterances)]
     if not streams:
-        raise VqspeechError(f"{speech.path}: none of its utterances can be read")
+        raise CannotMeasure(f"none of the utterances of {speech.path} can be read")
     usage = code_usage(np.concatenate(streams), codec.codes)
     rates = bitrates(streams, codec.codes, codec.sample_rate / codec.hop)
     return asdict(usage) | {"bitrate": asdict(rates), "utterances": len(streams)}
@@ -35,20 +35,16 @@ def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> d
     """Majority-map accuracy of the codes and of MFCC k-means.
 
     The first `limit` labelled utterances by hash of `train` are learnt from, those of `test` scored.
-    Raises CannotMeasure when a side has no phone labels.
+    Raises CannotMeasure when a side has no phone labels that can be read.
     """
     learning = train.first(limit, among=train.data.labels)
     scoring = test.first(limit, among=test.data.labels)
     if not learning or not scoring:
         raise CannotMeasure("no phone labels")
-
-    from vqspeech.data.labels import read_labels
-
-    labels = {
-        utterance: read_labels(speech.data.labels[utterance])
-        for speech, utterances in ((train, learning), (test, scoring))
-        for utterance in utterances
-    }
+    learnt, scored = train.labels(learning), test.labels(scoring)
+    if not learnt or not scored:
+        raise CannotMeasure("no labelled utterance can be read")
+    labels = learnt | scored
 
     def frames(speech: Speech, utterances: Iterable[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
         codes, phones = [], []
@@ -60,17 +56,19 @@ def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> d
         return np.concatenate(codes), np.concatenate(phones)
 
     kmeans = MfccKMeans(codec.codes, codec.sample_rate, codec.hop)
-    kmeans.fit(waveform for _, waveform in train.read(progress(learning, "MFCC k-means", unit="utt")))
+    kmeans.fit(waveform for _, waveform in train.read(progress(learnt, "MFCC k-means", unit="utt")))
+    # The audio of data dirs is levelled already, as in vqspeech-units.
+    encoders = {"model": partial(codec.encode, level=False), "MFCC k-means": kmeans.encode}
     scores = {
         name: phone_accuracy(
-            *frames(train, progress(learning, f"phones, {name}", unit="utt"), encode),
-            *frames(test, scoring, encode),
+            *frames(train, progress(learnt, f"phones, {name}", unit="utt"), encode),
+            *frames(test, scored, encode),
             codec.codes,
         )
-        for name, encode in {"model": codec.encode, "MFCC k-means": kmeans.encode}.items()
+        for name, encode in encoders.items()
     }
     return asdict(scores["model"]) | {
         "mfcc_kmeans": scores["MFCC k-means"].accuracy,
-        "train_utterances": len(learning),
-        "test_utterances": len(scoring),
+        "train_utterances": len(learnt),
+        "test_utterances": len(scored),
     }

@@ -54,15 +54,18 @@ def measure_similarity(samples: Sequence[Sample], train: Speech, unseen: Speech 
     """Speaker similarity of copies, conversions and natural speech to target, source and others.
 
     A speaker's voice is known by training speech, or by `unseen` where there is none. The equal error rate of
-    telling a natural excerpt's own speaker from the others says how far the measure can be trusted.
+    telling a natural excerpt's own speaker from the others says how far the measure can be trusted. A speaker none of
+    whose speech can be read is left out.
     Raises CannotMeasure when there are no samples or no two speakers to tell apart.
     """
-    if not samples or len(train.data.speakers) < 2:
+    trained = {speaker: heard for speaker in train.data.speakers if (heard := _voices(train, speaker))}
+    if not samples or len(trained) < 2:
         raise CannotMeasure("needs samples and two speakers")
-    voices = Voices({speaker: _voices(train, speaker) for speaker in train.data.speakers})
+    voices = Voices(trained)
     for speaker in unseen.data.speakers if unseen else ():
-        if speaker not in voices.speakers:
-            voices.add(speaker, _voices(unseen, speaker))
+        if speaker not in voices.speakers and (heard := _voices(unseen, speaker)):
+            voices.add(speaker, heard)
+    samples = [sample for sample in samples if {sample.speaker, sample.source.speaker} <= set(voices.speakers)]
     copies, conversions = _by_kind(samples)
     kinds = {
         "copies": copies,
@@ -75,7 +78,10 @@ def measure_similarity(samples: Sequence[Sample], train: Speech, unseen: Speech 
     }
 
 
-def _of_natural_speech(voices: Voices, excerpts: Sequence[Excerpt], sample_rate: int) -> dict[str, float]:
+def _of_natural_speech(voices: Voices, excerpts: Sequence[Excerpt], sample_rate: int) -> dict[str, float] | None:
+    """What the scores of natural speech are; None without any of speakers that the model knows."""
+    if not excerpts:
+        return None
     own, other = [], []
     for excerpt in excerpts:
         heard = voice(excerpt.waveform, sample_rate)

@@ -86,10 +86,10 @@ def evaluate(
         "model": describe_model(codec, model, log),
         "bits": or_missing(lambda: measure_bits(codec, test)),
         "no_codes": or_missing(lambda: measure_no_codes(codec, model, no_codes)),
-        "codes": measure_codes(codec, test, utterances),
-        "codes_unseen": measure_codes(codec, strangers, utterances) if strangers else None,
+        "codes": or_missing(lambda: measure_codes(codec, test, utterances)),
+        "codes_unseen": or_missing(lambda: measure_codes(codec, strangers, utterances)) if strangers else None,
         "phones": or_missing(lambda: measure_phones(codec, train, test, utterances)),
-        "speed": measure_speed(codec, test, log, sampling=not units_only),
+        "speed": or_missing(lambda: measure_speed(codec, test, log, sampling=not units_only)),
     }
     if not units_only:
         pairs = _choose_pairs(train, test, strangers, shared, copies, conversions, seconds)

@@ -111,7 +111,7 @@ def make_samples(codec: "Codec", pairs: Sequence[tuple[Excerpt, str]], temperatu
 
     The sources go to `out/source`, copies to `out/copy`, conversions to `out/<target>`.
     """
-    units = [codec.encode(source.waveform) for source, _ in pairs]
+    units = [codec.encode(source.waveform, level=False) for source, _ in pairs]
     decoded = codec.decode_batch(units, [speaker for _, speaker in pairs], temperature, heard=_percent_bar("sample"))
     samples = [
         Sample(source, speaker, waveform[: len(source.waveform)])

@@ -7,6 +7,7 @@ import numpy as np
 
 from vqspeech import audio
 from vqspeech.data.kaldi import read_data_dir
+from vqspeech.data.labels import Phone, read_labels
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.selection import by_hash
 from vqspeech.progress import say
@@ -15,8 +16,8 @@ from vqspeech.progress import say
 class Speech:
     """The utterances of a data dir as waveforms at one rate.
 
-    With `skip_bad` an utterance that cannot be read is left out and its reason kept in `skipped`; otherwise
-    it raises AudioError. Raises VqspeechError for a data dir that cannot be read or lacks durations.
+    With `skip_bad` an utterance whose audio or labels cannot be read is left out and its reason kept in `skipped`;
+    otherwise it raises VqspeechError. Raises VqspeechError for a data dir that cannot be read or lacks durations.
     """
 
     def __init__(self, path: Path, sample_rate: int, skip_bad: bool = False) -> None:
@@ -48,9 +49,22 @@ class Speech:
             try:
                 waveform = audio.read(self.data.wavs[utterance], self.sample_rate)
             except audio.AudioError as error:
-                if not self.skip_bad:
-                    raise
-                self.skipped[utterance] = str(error)
-                say(f"skipped {utterance}: {error}")
+                self._skip(utterance, error)
             else:
                 yield utterance, waveform
+
+    def labels(self, utterances: Iterable[str]) -> dict[str, list[Phone]]:
+        """The phones of each utterance whose audio and labels can be read."""
+        labels = {}
+        for utterance, _ in self.read(utterances):
+            try:
+                labels[utterance] = read_labels(self.data.labels[utterance])
+            except VqspeechError as error:
+                self._skip(utterance, error)
+        return labels
+
+    def _skip(self, utterance: str, error: VqspeechError) -> None:
+        if not self.skip_bad:
+            raise error
+        self.skipped[utterance] = str(error)
+        say(f"skipped {utterance}: {error}")

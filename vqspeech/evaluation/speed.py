@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
 
 if TYPE_CHECKING:
@@ -22,15 +24,19 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Real-time factors of training, by its log, of encoding and, if `sampling`, of sampling.
 
-    Timed on the first utterances by hash: eight to encode, at most two seconds to sample.
+    Timed on the first utterances by hash that can be read: eight to encode, at most two seconds to sample.
+    Raises CannotMeasure when there are none.
     """
-    waveforms = [waveform for _, waveform in speech.read(speech.first(ENCODED_UTTERANCES))]
+    readable = speech.read(speech.first(len(speech)))
+    waveforms = [waveform for _, waveform in islice(readable, ENCODED_UTTERANCES)]
+    if not waveforms:
+        raise CannotMeasure(f"none of the utterances of {speech.path} can be read")
     factors = {
         "training": training_factor(training_log, codec.sample_rate),
         "encoding": encoding_factor(codec, waveforms),
     }
     if sampling:
-        units = codec.encode(waveforms[0][: round(SAMPLED_SECONDS * codec.sample_rate)])
+        units = codec.encode(waveforms[0][: round(SAMPLED_SECONDS * codec.sample_rate)], level=False)
         factors["sampling"] = sampling_factor(codec, units, codec.speakers[0])
     return factors
 
@@ -44,16 +50,16 @@ def real_time_factor(work: Callable[[], Any], audio_seconds: float) -> float:
 
 def encoding_factor(codec: "Codec", waveforms: Sequence[np.ndarray]) -> float:
     """Real-time factor of encoding `waveforms` ([T] each) one after the other."""
-    codec.encode(waveforms[0])  # the first call pays for set-up
+    codec.encode(waveforms[0], level=False)  # the first call pays for set-up
     seconds = sum(map(len, waveforms)) / codec.sample_rate
-    return real_time_factor(lambda: [codec.encode(waveform) for waveform in waveforms], seconds)
+    return real_time_factor(lambda: [codec.encode(waveform, level=False) for waveform in waveforms], seconds)
 
 
 def sampling_factor(codec: "Codec", units: np.ndarray, speaker: str) -> float:
     """Real-time factor of decoding one stream of `units` [N], as a single conversion does."""
     rate = codec.sample_rate / codec.hop
     warm_up = units[: max(1, round(WARM_UP_SECONDS * rate))]
-    codec.decode(warm_up, speaker)  # the first call compiles the sampler
+    codec.decode(warm_up, speaker)  # the first call pays for set-up
     return real_time_factor(lambda: codec.decode(units, speaker), len(units) / rate)
 
 

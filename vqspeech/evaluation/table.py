@@ -89,8 +89,15 @@ def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
 
 
 def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator[Row]:
+    if "missing" in codes:
+        yield "codes in use", "-", codes["missing"]
+        return
     size, rates = codes["codes"], codes["bitrate"]
-    beside = {name: f"unseen speakers {unseen[name]:.0f}" if unseen else "" for name in ("in_use", "perplexity")}
+    beside = {"in_use": "", "perplexity": ""}
+    if unseen:
+        beside = {
+            name: f"unseen speakers {unseen[name]:.0f}" if name in unseen else unseen["missing"] for name in beside
+        }
     yield "codes in use", f"{codes['in_use']} of {size}", beside["in_use"]
     yield "perplexity", f"{codes['perplexity']:.0f} of {size}", beside["perplexity"]
     yield (
@@ -163,6 +170,9 @@ def _words(words: Results) -> Iterator[Row]:
 
 
 def _speed(speed: Results) -> Iterator[Row]:
+    if "missing" in speed:
+        yield "real-time factors", "-", speed["missing"]
+        return
     for work, factor in speed.items():
         if factor is not None:
             yield f"real-time factor of {work}", f"{factor:.3g}", "seconds of work per second of speech"

@@ -1,23 +1,26 @@
 """Discrete units of every utterance of a data dir."""
 
-import hashlib
 from pathlib import Path
 
 from vqspeech import __version__, audio
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
-from vqspeech.hub import WEIGHTS
 from vqspeech.progress import progress, say
-from vqspeech.units.store import Units, write_units
+from vqspeech.units.model import model_sha256
+from vqspeech.units.store import INFO, UNITS, Units, read_units, write_units
 
 
-def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False) -> Units:
+def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False, force: bool = False) -> Units:
     """Encode every utterance of `data` and write the units dir `out`.
 
     Raises VqspeechError for the first utterance that cannot be read; with `skip_bad` such are left out, and listed in
-    `units.json`.
+    `units.json`. Units of another model or other data in `out` are replaced only with `force`.
     """
+    codec.require_codes()
+    sha256 = model_sha256(codec)
+    if not force:
+        _keep_others(out, sha256, str(data.path))
     units, skipped = {}, {}
     for id in progress(data.utterances, "units", unit="utt"):
         try:
@@ -36,10 +39,23 @@ def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False
         "sample_rate": codec.sample_rate,
         "rate": codec.sample_rate / codec.hop,
         "model": codec.name,
-        "model_sha256": hashlib.sha256((Path(codec.name) / WEIGHTS).read_bytes()).hexdigest(),
+        "model_sha256": sha256,
         "data": str(data.path),
         "vqspeech": __version__,
         "skipped": skipped,
     }
     write_units(out, info, units)
     return Units(info, units)
+
+
+def _keep_others(out: Path, sha256: str, data: str) -> None:
+    """Raise VqspeechError when `out` holds other units than those of this model and data, which may be redone."""
+    if not (out / UNITS).exists() and not (out / INFO).exists():
+        return
+    way_out = "replace them with -f, or name another folder with --out"
+    try:
+        info = read_units(out).info
+    except VqspeechError as error:
+        raise VqspeechError(f"{out} holds units already that cannot be read ({error}); {way_out}") from error
+    if (info.get("model_sha256"), info.get("data")) != (sha256, data):
+        raise VqspeechError(f"{out} holds units of another model or of other data already; {way_out}")

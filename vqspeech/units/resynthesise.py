@@ -11,7 +11,8 @@ from vqspeech.codec import STREAMS, Codec
 from vqspeech.config import TEMPERATURE
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.files import atomic_write, check_id
-from vqspeech.progress import meter
+from vqspeech.progress import meter, say
+from vqspeech.units.store import read_lines
 
 SOURCE = "source"
 """The voice that is each utterance's own speaker."""
@@ -40,7 +41,7 @@ def resynthesise(
     """Write every utterance in every voice, `out/<voice>/<utterance>.wav`, and list them in `out/wav.scp`.
 
     A voice is a speaker of the model or `source`, the utterance's own speaker, whom `utt2spk` names. Wavs
-    that exist are kept unless `force`. Returns the wavs, voice by voice.
+    that exist are kept, and counted, unless `force`. Returns the wavs, voice by voice.
     Raises VqspeechError, before anything is written, for an unknown speaker and for an unsafe id.
     """
     wanted = [
@@ -49,6 +50,8 @@ def resynthesise(
         for id in units
     ]
     missing = [one for one in wanted if force or not one.path.exists()]
+    if kept := len(wanted) - len(missing):
+        say(f"kept {kept} of {len(wanted)} wavs, which exist in {out} already; -f makes them anew")
     # A batch takes as long as its longest stream, so streams of like length go together.
     missing.sort(key=lambda one: len(one.units), reverse=True)
     seconds_per_unit = codec.hop / codec.sample_rate
@@ -83,8 +86,7 @@ def choose(ids: Iterable[str], wanted: str | None) -> list[str]:
     if wanted.isdecimal():
         count = min(int(wanted), len(known))
         return [known[index * len(known) // count] for index in range(count)]
-    lines = Path(wanted).read_text(encoding="utf-8").splitlines()
-    named = [line.split()[0] for line in lines if line.strip()]
+    named = [line.split()[0] for line in read_lines(Path(wanted)) if line.strip()]
     for id in named:
         if id not in known:
             raise VqspeechError(f"{wanted}: there are no units of utterance {id!r}{did_you_mean(id, known)}")

@@ -37,22 +37,49 @@ def write_units(folder: Path, info: dict[str, Any], units: dict[str, np.ndarray]
 def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
     try:
-        info = json.loads((folder / INFO).read_text(encoding="utf-8"))
-        lines = (folder / UNITS).read_text(encoding="utf-8").splitlines()
+        info = _read_info(folder / INFO)
+        lines = read_lines(folder / UNITS)
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a units dir: {error.filename} is missing") from error
-    except (OSError, ValueError) as error:
-        raise VqspeechError(f"{folder}: cannot read the units: {error}") from error
     units: dict[str, np.ndarray] = {}
     for number, line in enumerate(lines, 1):
         where = f"{folder / UNITS}:{number}"
+        if not line.strip():
+            raise VqspeechError(f"{where}: an empty line; expected an utterance and its units")
         id, *codes = line.split()
         if id in units:
             raise VqspeechError(f"{where}: utterance {id} stands twice")
         try:
             units[id] = np.array(codes, dtype=np.int64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise VqspeechError(f"{where}: not a number in {line[:40]!r}") from error
         if not codes or units[id].min() < 0 or units[id].max() >= info["codes"]:
             raise VqspeechError(f"{where}: utterance {id} needs units from 0 to {info['codes'] - 1}")
     return Units(info, units)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file; raises VqspeechError naming the line that is none, and OSError."""
+    lines = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
+        try:
+            lines.append(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise VqspeechError(f"{path}:{number}: not UTF-8 text") from error
+    return lines
+
+
+def _read_info(path: Path) -> dict[str, Any]:
+    text = "\n".join(read_lines(path))
+    try:
+        info = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise VqspeechError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    if not isinstance(info, dict):
+        raise VqspeechError(f"{path}:1: expected an object {{...}}, found {text[:40]!r}")
+    for key in ("codes", "hop", "sample_rate"):
+        value = info.get(key)
+        if type(value) is not int or value < 1:
+            line = next((number for number, line in enumerate(text.splitlines(), 1) if f'"{key}"' in line), 1)
+            raise VqspeechError(f"{path}:{line}: {key} has to be a whole number from 1 on, found {value!r}")
+    return info
