@@ -1,13 +1,12 @@
 """Reading and writing audio, and the normalisation of level and edges."""
 
 import io
-import resource
-import signal
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.full_disk import full_disk
 from vqspeech import audio
 from vqspeech.audio import AudioError, Pipe
 
@@ -75,15 +74,8 @@ def test_a_full_disk_costs_nothing_that_was_there(tmp_path):
     path = tmp_path / "a.wav"
     audio.write(path, tone(0.1), RATE)
     before = path.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-    try:
-        with pytest.raises(OSError, match=r"a\.wav"):
-            audio.write(path, tone(5.0), RATE)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with pytest.raises(OSError, match=r"a\.wav"), full_disk(10_000):
+        audio.write(path, tone(5.0), RATE)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

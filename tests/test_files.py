@@ -1,21 +1,12 @@
 import errno
 import os
-import resource
 from pathlib import Path
 
 import pytest
 
+from tests.full_disk import full_disk
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder, atomic_path, atomic_write, check_id
-
-
-@pytest.fixture
-def full_disk():
-    """Make the kernel refuse every write past 4 KiB, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_text_is_utf8_with_plain_line_ends(tmp_path: Path):
@@ -49,10 +40,10 @@ def test_an_error_keeps_the_old_file_and_leaves_no_other(tmp_path: Path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path: Path, full_disk):
+def test_a_full_disk_names_the_file_and_keeps_the_old_one(tmp_path: Path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(OSError, match=r"a\.bin") as caught, atomic_write(path, "wb") as file:
+    with pytest.raises(OSError, match=r"a\.bin") as caught, full_disk(4096), atomic_write(path, "wb") as file:
         file.write(bytes(100_000))
     assert caught.value.filename == str(path)
     assert path.read_bytes() == b"old"
