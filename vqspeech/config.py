@@ -109,8 +109,8 @@ class DecoderConfig(_Checked):
 
     def __post_init__(self) -> None:
         self._at_least(2, "kernel", "layers")
-        self._at_least(1, "cycle", "residual", "skip", "mixtures", "conditioning", "conditioning_hop")
-        self._at_least(1, "conditioning_dilations")
+        self._at_least(1, "cycle", "residual", "skip", "mixtures")
+        self._at_least(1, "conditioning", "conditioning_hop", "conditioning_dilations")
         self._at_least(0, "past_dropout")
 
 

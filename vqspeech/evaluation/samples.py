@@ -1,7 +1,7 @@
 """Held-out utterances said again by the model: by their own speaker (copies) and by others (conversions)."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 from vqspeech import audio
 from vqspeech.data.splits import normalise_text
 from vqspeech.evaluation.speech import Speech
-from vqspeech.progress import progress
+from vqspeech.progress import meter
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
@@ -112,7 +112,9 @@ def make_samples(codec: "Codec", pairs: Sequence[tuple[Excerpt, str]], temperatu
     The sources go to `out/source`, copies to `out/copy`, conversions to `out/<target>`.
     """
     units = [codec.encode(source.waveform, level=False) for source, _ in pairs]
-    decoded = codec.decode_batch(units, [speaker for _, speaker in pairs], temperature, heard=_percent_bar("sample"))
+    voices = [speaker for _, speaker in pairs]
+    with meter("sample", 100, "%") as show:
+        decoded = codec.decode_batch(units, voices, temperature, heard=lambda share: show(round(100 * share)))
     samples = [
         Sample(source, speaker, waveform[: len(source.waveform)])
         for (source, speaker), waveform in zip(pairs, decoded, strict=True)
@@ -132,17 +134,3 @@ def wav_path(sample: Sample, out: Path) -> Path:
 def interleave(first: Sequence[Excerpt], second: Sequence[Excerpt]) -> list[Excerpt]:
     """One of each in turn, then what is left of the longer."""
     return [excerpt for pair in zip_longest(first, second) for excerpt in pair if excerpt is not None]
-
-
-def _percent_bar(description: str) -> Callable[[float], None]:
-    """A progress bar for work that tells the share of it that is done."""
-    bar = progress(range(100), description, unit="%")
-    shown = 0
-
-    def heard(share: float) -> None:
-        nonlocal shown
-        while shown <= int(100 * share):  # once more than there are percent, for the bar to end
-            next(bar, None)
-            shown += 1
-
-    return heard

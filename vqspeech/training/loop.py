@@ -29,6 +29,10 @@ class Task(Protocol):
     """forward(batch) -> scalars by name, with the one to minimise under "loss"."""
     samples_per_step: int
     """Audio samples in the batches of all ranks, for the speed in the log."""
+    identity: dict[str, Any]
+    """What a resumed run must have in common with the one that was stopped, ready for JSON."""
+    worth_saving: bool
+    """Whether the module has come far enough to be the best checkpoint."""
 
     def batches(self, first_step: int, rank: int, ranks: int) -> Iterator[Any]:
         """The batches of the steps from `first_step` on."""
@@ -37,11 +41,6 @@ class Task(Protocol):
     def before_step(self, step: int) -> None:
         """Whatever must happen before this step; a function of the step and the seed."""
         ...
-
-    identity: dict[str, Any]
-    """What a resumed run must have in common with the one that was stopped, ready for JSON."""
-    worth_saving: bool
-    """Whether the module has come far enough to be the best checkpoint."""
 
     def evaluate(self, module: nn.Module) -> dict[str, float]:
         """Measures on dev data; the best checkpoint is the one with the lowest "loss"."""
@@ -71,6 +70,10 @@ class Budget:
             share = max(share, self.minutes / self.settings.max_minutes)
             share = self.fabric.broadcast(share) if self.fabric.world_size > 1 else share
         return min(1.0, share)
+
+    def ended(self, steps: int, share: float) -> bool:
+        """Whether training ends after so many steps, with this share of the budget spent."""
+        return share == 1 or steps >= self.settings.stop_steps > 0
 
     def steps_left(self, first: int) -> int | None:
         """Steps to come, where that can be told beforehand."""
@@ -107,7 +110,7 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
     averaged.to(fabric.device)
     budget = Budget(settings, fabric, counters["minutes"])
     share = budget.spent(first)
-    finished = share == 1 or first >= settings.stop_steps > 0
+    finished = budget.ended(first, share)
 
     def checkpoint(done: int) -> None:
         counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": task.identity}
@@ -129,7 +132,7 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
             averaged.update_parameters(task.module)
 
             done, share = step + 1, budget.spent(step + 1)
-            finished = share == 1 or done >= settings.stop_steps > 0
+            finished = budget.ended(done, share)
             evaluate = done % settings.eval_every == 0 or finished
             if done % settings.log_every == 0 or evaluate or interrupt.signal is not None:
                 values = {name: float(value.detach()) for name, value in losses.items()}
