@@ -6,6 +6,7 @@ import pytest
 import vqspeech
 from tests.speech import RATE, voice
 from tests.tiny import save_tiny_model, tiny_config
+from vqspeech import audio
 from vqspeech import codec as codec_module
 from vqspeech.codec import Codec
 from vqspeech.errors import VqspeechError
@@ -49,6 +50,38 @@ def test_convert_keeps_the_length_and_the_seed_decides(codec: Codec) -> None:
     assert np.array_equal(first, again)
     assert not np.array_equal(first, codec.convert(waveform, "p226", seed=4))
     assert not np.array_equal(first, codec.convert(waveform, "p225", seed=3))
+
+
+@pytest.mark.parametrize("cut", [True, False])
+@pytest.mark.parametrize("block", [100, 1000, 5000])
+def test_converting_in_blocks_equals_converting_the_whole(codec: Codec, monkeypatch, cut: bool, block: int) -> None:
+    monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.05)
+    monkeypatch.setattr(codec_module, "PART_SECONDS", 0.04)
+    waveform = voice(100, 0.3, seed=0)[:-5]
+    blocks = (waveform[i : i + block] for i in range(0, len(waveform), block))
+    heard: list[float] = []
+    gain = audio.level_gain(waveform, RATE)
+    pieces = list(codec.convert_blocks(blocks, "p226", gain, seed=3, cut=cut, heard=heard.append))
+    assert len(pieces) > 1
+    assert np.array_equal(np.concatenate(pieces), codec.convert(waveform, "p226", seed=3, cut=cut))
+    assert heard == sorted(heard)
+    assert heard[-1] == pytest.approx(0.3, abs=0.005)
+
+
+def test_one_stream_in_blocks_is_what_decoding_the_units_gives(codec: Codec, monkeypatch) -> None:
+    waveform = voice(100, 0.3, seed=0)
+    whole = codec.decode(codec.encode(waveform), "p226", seed=3)
+    assert np.array_equal(codec.convert(waveform, "p226", seed=3), whole[: len(waveform)])
+    monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.05)
+    assert np.array_equal(codec.convert(waveform, "p226", seed=3, cut=False), whole[: len(waveform)])
+
+
+def test_parts_join_without_a_seam(codec: Codec, monkeypatch) -> None:
+    """With the likeliest samples, a part that began early enough says what the one stream says."""
+    monkeypatch.setattr(codec_module, "PART_SECONDS", 0.04)
+    waveform = voice(100, 0.3, seed=0)
+    parts, whole = (codec.convert(waveform, "p226", temperature=0, cut=cut) for cut in (True, False))
+    assert np.mean(parts == whole) > 0.95
 
 
 def test_a_batch_gives_each_utterance_its_length_and_order(codec: Codec) -> None:

@@ -5,16 +5,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
+    from vqspeech.config import SamplerName
 
 __version__ = "0.1.0"
 
 
-def load(model: str | Path, device: str = "cpu") -> "Codec":
+def load(model: str | Path, device: str = "cpu", sampler: "SamplerName" = "auto") -> "Codec":
     """Load a trained model folder as a `Codec` with `encode`, `decode` and `convert`.
 
+    `sampler`: `auto`, the fastest for the device; `cpu`, compiled, with weights of 16 bits; `cpu-float32`, which keeps
+    them exact; `reference`, plain torch.
     Raises VqspeechError when the folder is missing, damaged or of another format version.
     """
     # torch takes about two seconds to import: `import vqspeech` itself stays light.
     from vqspeech.codec import Codec
 
-    return Codec.load(Path(model), device=device)
+    return Codec.load(Path(model), device, sampler)

@@ -10,8 +10,10 @@ import io
 import re
 import struct
 import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import soundfile
@@ -19,6 +21,7 @@ import soxr
 
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
+from vqspeech.windows import windows
 
 # Of the many formats libsndfile reads, the endings that mark a file in a corpus folder as audio.
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph"})
@@ -29,6 +32,7 @@ WRITTEN_FORMATS = {
     ".opus": ("OGG", "OPUS"),
 }
 
+BLOCK_SECONDS = 10.0
 FRAME_SECONDS = 0.02
 LEVEL_DBFS = -23.0
 LEVEL_RANGE_DB = 30.0
@@ -59,19 +63,25 @@ def read(source: Source, sample_rate: int) -> np.ndarray:
 
     Raises AudioError when the file is missing, damaged, truncated, without samples, or holds NaN or infinity.
     """
-    samples, file_rate = _decode_pipe(source) if isinstance(source, Pipe) else _decode_file(Path(source))
-    if not len(samples):
-        raise AudioError(f"{source}: holds no samples")
-    if not np.isfinite(samples).all():
-        raise AudioError(f"{source}: holds samples that are NaN or infinite")
-    waveform = soxr.resample(samples.mean(axis=1), file_rate, sample_rate, quality="HQ")
-    if not len(waveform):
-        raise AudioError(f"{source}: shorter than one sample at {sample_rate} Hz")
-    return waveform
+    return np.concatenate(list(read_blocks(source, sample_rate)))
 
 
-def write(path: Path, waveform: np.ndarray, sample_rate: int, comment: str = "") -> None:
-    """Write a waveform [T], clipped to [-1, 1], whole or not at all, in the format that the ending names.
+def read_blocks(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
+    """Read as `read` does, but in blocks [T] of some seconds, so that a file of any length takes little memory.
+
+    The samples are those of `read`. Errors come as it comes upon them.
+    """
+    if isinstance(source, Pipe):
+        samples, file_rate = _decode_pipe(source)
+        yield from _resampled([samples], source, file_rate, sample_rate)
+        return
+    with _open(source) as file:
+        _refuse_truncated(file, Path(source))
+        yield from _resampled(_decoded(file, Path(source)), source, file.samplerate, sample_rate)
+
+
+def write(path: Path, waveform: np.ndarray | Iterable[np.ndarray], sample_rate: int, comment: str = "") -> None:
+    """Write a waveform [T] or blocks of one, clipped to [-1, 1], whole or not at all; the ending names the format.
 
     The endings: .wav and .flac (16-bit PCM), .ogg (Vorbis), .opus. `comment` goes into the file's tags.
     Raises AudioError for another ending, for samples that are no numbers, and when the format lacks the rate.
@@ -79,23 +89,26 @@ def write(path: Path, waveform: np.ndarray, sample_rate: int, comment: str = "")
     path = Path(path)
     if path.suffix.lower() not in WRITTEN_FORMATS:
         raise AudioError(f"{path}: its ending names no format; write .wav, .flac, .ogg or .opus")
-    if not np.isfinite(waveform).all():
-        raise AudioError(f"{path}: not written, since its samples are NaN or infinite")
     container, subtype = WRITTEN_FORMATS[path.suffix.lower()]
-    clipped = np.clip(np.asarray(waveform, dtype=np.float32), -1.0, 1.0)
-    # Encoded in memory, since libsndfile can miss that the disk is full while it closes a file.
-    encoded = io.BytesIO()
-    try:
-        with soundfile.SoundFile(encoded, "w", sample_rate, 1, subtype, format=container) as file:
-            if comment:
-                file.comment = comment
-            # libsndfile's Vorbis and Opus encoders overflow the stack when given minutes at once.
-            for start in range(0, len(clipped), sample_rate):
-                file.write(clipped[start : start + sample_rate])
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{path}: cannot be written at {sample_rate} Hz: {_reason(error)}") from error
-    with atomic_write(path, "wb") as file:
-        file.write(encoded.getbuffer())
+    blocks = [waveform] if isinstance(waveform, np.ndarray) else waveform
+    with atomic_write(path, "wb+") as target:
+        disk = _Disk(target)
+        try:
+            with soundfile.SoundFile(disk, "w", sample_rate, 1, subtype, format=container) as file:
+                if comment:
+                    file.comment = comment
+                for block in blocks:
+                    if not np.isfinite(block).all():
+                        raise AudioError(f"{path}: not written, since its samples are NaN or infinite")
+                    clipped = np.clip(np.asarray(block, dtype=np.float32), -1.0, 1.0)
+                    # libsndfile's Vorbis and Opus encoders overflow the stack when given minutes at once.
+                    for start in range(0, len(clipped), sample_rate):
+                        file.write(clipped[start : start + sample_rate])
+                    disk.check()
+        except soundfile.LibsndfileError as error:
+            disk.check()
+            raise AudioError(f"{path}: cannot be written at {sample_rate} Hz: {_reason(error)}") from error
+        disk.check()
 
 
 def duration(path: Path) -> float:
@@ -128,12 +141,21 @@ def level_gain(waveform: np.ndarray, sample_rate: int) -> float:
     The level is the RMS over those frames of 20 ms that are within 30 dB of the loudest, so that pauses do
     not count. The factor is smaller where the loudest sample would come to lie above `PEAK`.
     """
-    power = _frame_power(waveform, sample_rate)
+    return level_gain_of_blocks([waveform], sample_rate)
+
+
+def level_gain_of_blocks(blocks: Iterable[np.ndarray], sample_rate: int) -> float:
+    """Return what `level_gain` returns for a waveform that comes in blocks [T]."""
+    powers, peak = [np.zeros(1)], 0.0
+    for window in windows(blocks, round(FRAME_SECONDS * sample_rate), 1000, 0):
+        powers.append(_frame_power(window.samples, sample_rate))
+        peak = max(peak, float(np.abs(window.samples).max()))
+    power = np.concatenate(powers)
     if not power.any():
         return 1.0
     active = power[power >= power.max() * 10 ** (-LEVEL_RANGE_DB / 10)]
     wanted = 10 ** (LEVEL_DBFS / 20) / np.sqrt(active.mean())
-    return float(min(wanted, PEAK / np.abs(waveform).max()))
+    return float(min(wanted, PEAK / peak))
 
 
 def speech_span(waveform: np.ndarray, sample_rate: int) -> tuple[int, int]:
@@ -163,17 +185,80 @@ def _frame_power(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     return np.add.reduceat(np.square(waveform, dtype=np.float64), starts) / lengths
 
 
-def _decode_file(path: Path) -> tuple[np.ndarray, int]:
-    """Return samples [T, channels] as they are in a file, and their rate in Hz."""
-    with _open(path) as file:
-        _refuse_truncated(file, path)
+class _Disk:
+    """A file that keeps its first error to itself until asked.
+
+    libsndfile, as it closes a file on a full disk, may say nothing of it, and soundfile takes it for a bug.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.error: OSError | None = None
+
+    def check(self) -> None:
+        """Raise the first error, if there was one."""
+        if self.error is not None:
+            raise self.error
+
+    def write(self, data: bytes) -> int:
+        self._remember(self.file.write, data)
+        return len(data)
+
+    def read(self, size: int) -> bytes:
+        return self.file.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._remember(self.file.seek, offset, whence)
+        return self.file.tell()
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def _remember(self, call: Callable[..., int], *arguments: Any) -> None:
         try:
-            samples = file.read(dtype="float32", always_2d=True)
+            call(*arguments)
+        except OSError as error:
+            self.error = self.error or error
+
+
+def _decoded(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
+    """Yield blocks of samples [T, channels] as they are in a file."""
+    count = 0
+    while True:
+        try:
+            samples = file.read(round(BLOCK_SECONDS * file.samplerate), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{path}: damaged or truncated: {_reason(error)}") from error
-        if len(samples) < file.frames:
-            raise AudioError(f"{path}: truncated: {len(samples)} of {file.frames} samples are there")
-        return samples, file.samplerate
+        if not len(samples):
+            break
+        count += len(samples)
+        yield samples
+    if count < file.frames:
+        raise AudioError(f"{path}: truncated: {count} of {file.frames} samples are there")
+
+
+def _resampled(blocks: Iterable[np.ndarray], source: Source, file_rate: int, sample_rate: int) -> Iterator[np.ndarray]:
+    """Average the channels of blocks [T, channels] and bring them to another rate: blocks [T]."""
+    resampler = soxr.ResampleStream(file_rate, sample_rate, 1, dtype="float32", quality="HQ")
+    heard = given = 0
+    for block in blocks:
+        if not np.isfinite(block).all():
+            raise AudioError(f"{source}: holds samples that are NaN or infinite")
+        mono = block.mean(axis=1)
+        heard += len(mono)
+        out = mono if file_rate == sample_rate else resampler.resample_chunk(mono)
+        given += len(out)
+        if len(out):
+            yield out
+    if not heard:
+        raise AudioError(f"{source}: holds no samples")
+    if file_rate != sample_rate:
+        out = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        given += len(out)
+        if len(out):
+            yield out
+    if not given:
+        raise AudioError(f"{source}: shorter than one sample at {sample_rate} Hz")
 
 
 def _decode_pipe(pipe: Pipe) -> tuple[np.ndarray, int]:

@@ -1,41 +1,56 @@
 """A trained model ready for use: audio to units, units to speech, one voice to another."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from vqspeech import audio
-from vqspeech.config import TEMPERATURE, ModelConfig
+from vqspeech.config import TEMPERATURE, ModelConfig, SamplerName
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
-from vqspeech.synthesis import sample
+from vqspeech.synthesis import sample, stream
+from vqspeech.windows import Stretch, cut_at_pauses, windows
 
 ENCODE_SECONDS = 30.0
 """Longer audio is encoded in stretches of this length, with enough context that the codes stay the same."""
+PART_SECONDS = 8.0
+"""A conversion twice as long or longer is cut at pauses into parts at least this long."""
 STREAMS = 64
-"""Utterances that are decoded at once."""
+"""Utterances, or parts of one, that are decoded at once."""
+
+Heard = Callable[[float], None]
 
 
 class Codec:
     """A model with the audio handling around it; made by `vqspeech.load`."""
 
-    def __init__(self, model: VQVAE, config: ModelConfig, speakers: tuple[str, ...], name: str) -> None:
+    def __init__(
+        self,
+        model: VQVAE,
+        config: ModelConfig,
+        speakers: tuple[str, ...],
+        name: str,
+        sampler: SamplerName = "auto",
+    ) -> None:
         self.model, self.config, self.speakers, self.name = model.eval(), config, speakers, name
+        self.sampler = sampler
         self.sample_rate = config.sample_rate
         self.hop = config.hop
         self.codes = model.bottleneck.codes
 
     @classmethod
-    def load(cls, folder: Path, device: str = "cpu") -> Self:
+    def load(cls, folder: Path, device: str = "cpu", sampler: SamplerName = "auto") -> Self:
         """Read a model folder; raises VqspeechError when it is missing, damaged or of another format version."""
         loaded = from_pretrained(folder, device)
-        return cls(loaded.model, loaded.config, loaded.speakers, str(folder))
+        return cls(loaded.model, loaded.config, loaded.speakers, str(folder), sampler)
 
     @property
     def device(self) -> torch.device:
@@ -61,24 +76,16 @@ class Codec:
 
         The level is brought to that of the training audio first, unless `level` is False.
         """
-        waveform = np.asarray(waveform, dtype=np.float32)
-        if waveform.ndim != 1 or len(waveform) == 0:
-            raise VqspeechError(f"cannot encode an array of shape {waveform.shape}: expected samples [T], T > 0")
-        if not np.isfinite(waveform).all():
-            raise VqspeechError("cannot encode samples that are NaN or infinite")
-        if level:
-            waveform = waveform * audio.level_gain(waveform, self.sample_rate)
-        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
-        context = self.model.encoder.context
-        total = -(-len(waveform) // self.hop)
-        units = []
-        for first in range(0, total, stretch):
-            last = min(first + stretch, total)
-            begin = max(0, first - context)
-            part = torch.from_numpy(waveform[begin * self.hop : (last + context) * self.hop])
-            codes = self.model.encode(part.to(self.device).unsqueeze(0)).indices[0]
-            units.append(codes[first - begin : last - begin].cpu().numpy())
-        return np.concatenate(units)
+        waveform = _checked(waveform)
+        gain = audio.level_gain(waveform, self.sample_rate) if level else 1.0
+        return np.concatenate(list(self.encode_blocks([waveform], gain)))
+
+    def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float = 1.0) -> Iterator[np.ndarray]:
+        """Blocks of samples `[T]`, to be multiplied by `gain`, -> blocks of units, those of the whole signal.
+
+        Holds half a minute of the signal at a time, whatever its length.
+        """
+        return (units for units, _ in self._coded(blocks, gain))
 
     def decode(
         self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float = TEMPERATURE, seed: int = 0
@@ -92,41 +99,31 @@ class Codec:
         speakers: Sequence[str],
         temperature: float = TEMPERATURE,
         seed: int = 0,
-        heard: Callable[[float], None] | None = None,
+        heard: Heard | None = None,
     ) -> list[np.ndarray]:
-        """Several utterances at once, which costs little more than the longest of them.
+        """Several utterances at once, which costs less than one after the other.
 
         Each is what `decode` gives for it alone, up to rounding.
         `heard(share)` is called now and then with the share of the work that is done.
         """
         rows = [self.speaker_index(name) for name in speakers]
-        if not 0 <= temperature < math.inf:
-            raise VqspeechError(
-                f"temperature {temperature} is no number from 0 on: 0 takes the likeliest, 1 draws as trained"
-            )
-        if not -(2**63) <= seed < 2**64:
-            raise VqspeechError(f"seed {seed} does not fit into 64 bits")
-        arrays = [self._check(entry) for entry in units]
+        _check_draw(temperature, seed)
+        arrays = [self._checked_units(entry) for entry in units]
         waveforms: list[np.ndarray] = [np.zeros(0, np.float32)] * len(arrays)
         # Neighbours in length share a batch, so that little is decoded past an utterance's end.
         order = sorted(range(len(arrays)), key=lambda i: len(arrays[i]))
-        work, done = sum(len(arrays[i]) for i in order), 0
+        work, done = sum(map(len, arrays)), 0
         for start in range(0, len(order), STREAMS):
             chosen = order[start : start + STREAMS]
-            # Padded after the convolutions, which would else let the padding into an utterance's last frames.
             frames = [self._conditioning(arrays[i], rows[i]) for i in chosen]
-            conditioning = pad_sequence(frames, batch_first=True).transpose(1, 2)
-            generators = [torch.Generator().manual_seed(seed) for _ in chosen]
             size = sum(len(arrays[i]) for i in chosen)
 
-            def tell(frame: int, frames: int = conditioning.shape[2], size: int = size, done: int = done) -> None:
-                if heard is not None:
-                    heard((done + size * frame / frames) / work)
+            def tell(share: float, size: int = size, done: int = done) -> None:
+                (heard or _silent)((done + size * share) / work)
 
-            drawn = sample(self.model.decoder, conditioning, temperature, generators, tell).cpu().numpy()
+            for i, waveform in zip(chosen, self._speak(frames, temperature, [seed] * len(chosen), tell), strict=True):
+                waveforms[i] = waveform
             done += size
-            for row, i in enumerate(chosen):
-                waveforms[i] = drawn[row, : len(arrays[i]) * self.hop]
         return waveforms
 
     def convert(
@@ -135,19 +132,134 @@ class Codec:
         speaker: str,
         temperature: float = TEMPERATURE,
         seed: int = 0,
-        heard: Callable[[float], None] | None = None,
+        cut: bool = True,
     ) -> np.ndarray:
-        """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level."""
-        self.speaker_index(speaker)
+        """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level.
+
+        `cut` as in `convert_blocks`.
+        """
+        waveform = _checked(waveform)
+        gain = audio.level_gain(waveform, self.sample_rate)
+        return np.concatenate(list(self.convert_blocks([waveform], speaker, gain, temperature, seed, cut)))
+
+    def convert_blocks(
+        self,
+        blocks: Iterable[np.ndarray],
+        speaker: str,
+        gain: float,
+        temperature: float = TEMPERATURE,
+        seed: int = 0,
+        cut: bool = True,
+        heard: Heard | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Blocks of samples `[T]` -> blocks of converted samples, in memory that does not grow with the length.
+
+        `gain` is what `audio.level_gain` gives for the whole. With `cut` a long signal is cut at pauses and its parts
+        are decoded beside each other, each from a little before its beginning, so that no seam is heard; without, it
+        is one stream, block by block. `heard(seconds)` is called with the seconds done so far.
+        """
+        row = self.speaker_index(speaker)
         self.require_codes()
-        return self.decode_batch([self.encode(waveform)], [speaker], temperature, seed, heard)[0][: len(waveform)]
+        _check_draw(temperature, seed)
+        total = 0
 
-    def _conditioning(self, units: np.ndarray, speaker: int) -> torch.Tensor:
-        """Conditioning frames `[N, C]` of one utterance."""
+        def counted() -> Iterator[np.ndarray]:
+            nonlocal total
+            for block in blocks:
+                total += len(block)
+                yield block
+
+        coded = self._coded(counted(), gain)
+        if cut:
+            converted = self._convert_parts(coded, row, temperature, seed, heard or _silent)
+        else:
+            converted = self._convert_stream(coded, row, temperature, seed, heard or _silent)
+
+        def trimmed() -> Iterator[np.ndarray]:
+            given = 0
+            for block in converted:
+                # What is decoded has been read before, so only the last unit can reach past the end.
+                block = block[: total - given]
+                given += len(block)
+                yield block
+
+        return trimmed()
+
+    def _coded(self, blocks: Iterable[np.ndarray], gain: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of samples -> blocks of units `[n]` and of the power of each unit's samples `[n]`."""
+        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
+        levelled = (np.asarray(block * np.float32(gain), np.float32) for block in blocks)
+        for window in windows(levelled, self.hop, stretch, self.model.encoder.context):
+            samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
+            units = self.model.encode(samples).indices[0, window.frames].cpu().numpy()
+            padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
+            yield units, np.square(padded.reshape(-1, self.hop)).mean(axis=1)[window.frames]
+
+    def _convert_stream(
+        self, coded: Iterator[tuple[np.ndarray, np.ndarray]], row: int, temperature: float, seed: int, heard: Heard
+    ) -> Iterator[np.ndarray]:
+        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
+        found = windows((units for units, _ in coded), 1, stretch, self.model.prepare.context)
+        frames = (self._conditioning(window.samples, row, window.frames).t().unsqueeze(0) for window in found)
+        generator = torch.Generator().manual_seed(seed)
+        done = 0
+        for block in stream(self.model.decoder, frames, temperature, [generator], self.sampler):
+            done += block.shape[1]
+            heard(done / self.sample_rate)
+            yield block[0].cpu().numpy()
+
+    def _convert_parts(
+        self, coded: Iterator[tuple[np.ndarray, np.ndarray]], row: int, temperature: float, seed: int, heard: Heard
+    ) -> Iterator[np.ndarray]:
+        decoder = self.model.decoder
+        rate = self.sample_rate / self.hop
+        # The decoder has forgotten its start when it comes to the part itself.
+        warm_up = -(-decoder.receptive_field // self.hop)
+        margin = warm_up + self.model.prepare.context
+        shortest = max(margin, round(PART_SECONDS * rate))
+        parts = enumerate(cut_at_pauses(coded, shortest, margin))
+        done = 0
+        while group := list(islice(parts, STREAMS)):
+            spoken = [part for _, part in group]
+            frames = [
+                self._conditioning(part.samples, row, slice(max(0, part.first - warm_up), part.last))
+                for part in spoken
+            ]
+            size = sum(part.last - part.first for part in spoken)
+
+            def tell(share: float, size: int = size, done: int = done) -> None:
+                heard((done + size * share) / rate)
+
+            seeds = [(seed + number) % 2**64 for number, _ in group]
+            waveforms = self._speak(frames, temperature, seeds, tell)
+            for part, waveform in zip(spoken, waveforms, strict=True):
+                yield waveform[min(part.first, warm_up) * self.hop :]
+            done += size
+
+    def _conditioning(self, units: np.ndarray, speaker: int, chosen: slice | None = None) -> Tensor:
+        """Conditioning frames `[n, C]` of the chosen units of an utterance, all by default."""
         indices = torch.from_numpy(units).to(self.device).unsqueeze(0)
-        return self.model.conditioning(indices, torch.tensor([speaker], device=self.device))[0].t()
+        frames = self.model.conditioning(indices, torch.tensor([speaker], device=self.device))[0].t()
+        if chosen is None:
+            return frames
+        rate = self.hop // self.model.decoder.hop
+        return frames[chosen.start * rate : chosen.stop * rate]
 
-    def _check(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
+    def _speak(
+        self, frames: Sequence[Tensor], temperature: float, seeds: Sequence[int], heard: Heard
+    ) -> list[np.ndarray]:
+        """Conditioning frames `[n, C]` of several streams -> their samples."""
+        # Padded after the convolutions, which would else let the padding into an utterance's last frames.
+        conditioning = pad_sequence(list(frames), batch_first=True).transpose(1, 2)
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        total = conditioning.shape[2]
+        drawn = sample(
+            self.model.decoder, conditioning, temperature, generators, lambda frame: heard(frame / total), self.sampler
+        )
+        hop = self.model.decoder.hop
+        return [row[: len(own) * hop].cpu().numpy() for row, own in zip(drawn, frames, strict=True)]
+
+    def _checked_units(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(units)
         if array.ndim != 1 or len(array) == 0:
             raise VqspeechError(f"cannot decode units of shape {array.shape}: expected [N], N > 0")
@@ -159,3 +271,25 @@ class Codec:
                 f"model {self.name} has units 0 to {self.codes - 1}"
             )
         return array.astype(np.int64)
+
+
+def _silent(_: float) -> None:
+    """Nobody wants to hear how far it is."""
+
+
+def _checked(waveform: np.ndarray) -> np.ndarray:
+    waveform = np.asarray(waveform, dtype=np.float32)
+    if waveform.ndim != 1 or len(waveform) == 0:
+        raise VqspeechError(f"cannot encode an array of shape {waveform.shape}: expected samples [T], T > 0")
+    if not np.isfinite(waveform).all():
+        raise VqspeechError("cannot encode samples that are NaN or infinite")
+    return waveform
+
+
+def _check_draw(temperature: float, seed: int) -> None:
+    if not 0 <= temperature < math.inf:
+        raise VqspeechError(
+            f"temperature {temperature} is no number from 0 on: 0 takes the likeliest, 1 draws as trained"
+        )
+    if not -(2**63) <= seed < 2**64:
+        raise VqspeechError(f"seed {seed} does not fit into 64 bits")

@@ -15,6 +15,9 @@ T = TypeVar("T")
 TEMPERATURE = 0.7
 """Sampling temperature unless told: below 1, so that what the model is unsure of becomes quieter rather than noise."""
 
+SamplerName = Literal["auto", "cpu", "cpu-float32", "reference"]
+"""`auto` the fastest for the device; `cpu` compiled, weights of 16 bits; `cpu-float32` exact; `reference` plain torch."""
+
 
 class ConfigError(UsageError):
     """A setting that does not exist or cannot hold that value."""

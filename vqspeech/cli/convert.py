@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.config import TEMPERATURE
+from vqspeech.config import TEMPERATURE, SamplerName
 from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.files import check_id
 from vqspeech.progress import meter
@@ -19,6 +19,8 @@ def convert(
     model: Path | None = None,
     temperature: float = TEMPERATURE,
     seed: int = 0,
+    sampler: SamplerName = "auto",
+    whole: bool = False,
     force: bool = False,
     list_speakers: bool = False,
 ) -> None:
@@ -31,6 +33,8 @@ def convert(
         model: model folder (default: $VQSPEECH_MODEL)
         temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
         seed: another seed, another rendering
+        sampler: cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch; auto, the fastest
+        whole: decode a long recording as one stream; else it is cut at pauses, and all cores work on its parts
         force: overwrite a file that exists
         list_speakers: print the voices of the model and end
 
@@ -56,16 +60,23 @@ def convert(
     if out.suffix.lower() not in audio.WRITTEN_FORMATS:
         raise UsageError(f"--out {out}: write one of {' '.join(audio.WRITTEN_FORMATS)}")
     _check_writable(out)
-    codec = vqspeech.load(folder)
+    codec = vqspeech.load(folder, sampler=sampler)
     codec.require_codes()
     codec.speaker_index(speaker)
-    waveform = audio.read(src, codec.sample_rate)
-    seconds = len(waveform) / codec.sample_rate
-    with meter("convert", round(seconds), "s of audio") as show:
-        converted = codec.convert(
-            waveform, speaker, temperature, seed, heard=lambda share: show(round(share * seconds))
+    rate = codec.sample_rate
+    # The file is read twice, once for its level, so that an hour takes no more memory than a minute.
+    gain = audio.level_gain_of_blocks(audio.read_blocks(src, rate), rate)
+    with meter("convert", round(audio.duration(src)), "s of audio") as show:
+        converted = codec.convert_blocks(
+            audio.read_blocks(src, rate),
+            speaker,
+            gain,
+            temperature,
+            seed,
+            cut=not whole,
+            heard=lambda seconds: show(round(seconds)),
         )
-    audio.write(out, converted, codec.sample_rate)
+        audio.write(out, converted, rate)
     print(out)
 
 

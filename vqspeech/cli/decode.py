@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.config import TEMPERATURE
+from vqspeech.config import TEMPERATURE, SamplerName
 from vqspeech.errors import UsageError
 
 
@@ -18,6 +18,7 @@ def decode(
     utterances: str | None = None,
     temperature: float = TEMPERATURE,
     seed: int = 0,
+    sampler: SamplerName = "auto",
     force: bool = False,
 ) -> None:
     """Speak units: OUT/<speaker>/<utterance>.wav for each, and OUT/wav.scp, which lists them.
@@ -33,6 +34,7 @@ def decode(
         utterances: how many utterances, evenly spread, or a file with an id a line (default: all)
         temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
         seed: another seed, another rendering
+        sampler: cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch; auto, the fastest
         force: make wavs anew that exist already
 
     Example:
@@ -50,7 +52,7 @@ def decode(
     from vqspeech.units.store import read_units
 
     stored = read_units(units)
-    codec = vqspeech.load(folder)
+    codec = vqspeech.load(folder, sampler=sampler)
     check_model(codec, stored.info, units)
     resynthesise(
         codec,

@@ -1,5 +1,5 @@
-"""Autoregressive sampling of a trained WaveNet."""
+"""Autoregressive sampling of a trained WaveNet: one interface, and samplers behind it."""
 
-from vqspeech.synthesis.reference import sample
+from vqspeech.synthesis.sampler import sample, stream, teacher_forced
 
-__all__ = ["sample"]
+__all__ = ["sample", "stream", "teacher_forced"]

@@ -1,16 +1,13 @@
 """The plain sampler: each layer keeps its past in a queue, so a new sample costs one step and not a receptive field."""
 
-from collections.abc import Callable, Sequence
-
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from vqspeech.models.wavenet import WaveNet
 
 
-class StepDecoder:
-    """A WaveNet that takes one sample at a time for B streams at once (Le Paine et al. 2016).
+class ReferenceSampler:
+    """A WaveNet at work on B streams in plain torch, one sample at a time (Le Paine et al. 2016).
 
     Equal to `WaveNet.forward` up to rounding. Streams share every product with the weights, so many cost little more
     than one.
@@ -25,14 +22,26 @@ class StepDecoder:
         self.queues = [
             torch.zeros((kernel - 1) * dilation, streams, width, device=device) for dilation in decoder.dilations
         ]
+        self.previous = torch.zeros(streams, device=device)
         self.width = width
         self.clock = 0
 
-    def step(self, past: Tensor, gates: Tensor) -> Tensor:
-        """The output's parameters `[B, channels]` for the next sample.
+    def draw(self, gates: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+        """Continue by n frames: gates `[L, n, B, 2R]`, uniform `[n * hop, B, draws]` -> samples `[n * hop, B]`."""
+        output, drawn = self.decoder.output, []
+        for t, chances in enumerate(uniform.to(gates.device)):
+            parameters = self._step(output.past(self.previous), gates[:, t // self.decoder.hop])
+            self.previous = output.sample(parameters, temperature, chances)
+            drawn.append(self.previous)
+        return torch.stack(drawn)
 
-        `past`: the previous sample, as `Output.past` gives it for `[B]`; `gates [L, B, 2R]`: the current frame's.
-        """
+    def predict(self, gates: Tensor, past: Tensor) -> Tensor:
+        """The output's parameters `[n * hop, B, channels]` when the sample before each is given, `[n * hop, B]`."""
+        steps = enumerate(self.decoder.output.past(past))
+        return torch.stack([self._step(previous, gates[:, t // self.decoder.hop]) for t, previous in steps])
+
+    def _step(self, past: Tensor, gates: Tensor) -> Tensor:
+        """Past samples as `Output.past` gives them, `[B]`, and their frame's gates `[L, B, 2R]` -> `[B, channels]`."""
         decoder = self.decoder
         x = decoder.past(past)
         activations = []
@@ -47,46 +56,3 @@ class StepDecoder:
                 x = x + torch.addmm(decoder.residual_bias[i], activation, decoder.residual[i])
         self.clock += 1
         return decoder.predict(torch.cat(activations, dim=1))
-
-
-@torch.no_grad()
-def sample(
-    decoder: WaveNet,
-    conditioning: Tensor,
-    temperature: float = 1.0,
-    generators: Sequence[torch.Generator] | None = None,
-    heard: Callable[[int], None] | None = None,
-) -> Tensor:
-    """Draw waveforms `[B, N * hop]` in [-1, 1] for conditioning frames `[B, C, N]`, every stream from silence.
-
-    `temperature` scales the logits before the draw; 0 takes the likeliest sample. Every stream draws from a generator
-    of its own, one of `generators` (on the CPU) or else one seeded with 0, so that its waveform does not depend on the
-    others. `heard(n)` is called after each of the N frames.
-    """
-    batch, _, frames = conditioning.shape
-    generators = generators or [torch.Generator().manual_seed(0) for _ in range(batch)]
-    stepper = StepDecoder(decoder, batch)
-    waveform = conditioning.new_zeros(frames * decoder.hop, batch)
-    previous = conditioning.new_zeros(batch)
-    for frame in range(frames):
-        # The gates of a whole hour would take gigabytes.
-        gates = decoder.project(conditioning[:, :, frame : frame + 1])[:, 0]
-        chances = [torch.rand(decoder.hop, decoder.output.draws, generator=generator) for generator in generators]
-        uniform = torch.stack(chances, dim=1).to(conditioning.device)
-        for t in range(decoder.hop):
-            parameters = stepper.step(decoder.output.past(previous), gates)
-            previous = decoder.output.sample(parameters, temperature, uniform[t])
-            waveform[frame * decoder.hop + t] = previous
-        if heard is not None:
-            heard(frame + 1)
-    return waveform.t().contiguous()
-
-
-@torch.no_grad()
-def teacher_forced(decoder: WaveNet, waveform: Tensor, conditioning: Tensor) -> Tensor:
-    """The parameters `[B, T, channels]` that the step-by-step decoder gives on this waveform: the sampler's check."""
-    gates = decoder.project(conditioning)
-    stepper = StepDecoder(decoder, len(waveform))
-    past = decoder.output.past(functional.pad(waveform[:, :-1], (1, 0)))
-    steps = [stepper.step(past[:, t], gates[:, t // decoder.hop]) for t in range(waveform.shape[1])]
-    return torch.stack(steps, dim=1)

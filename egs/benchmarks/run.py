@@ -1,0 +1,80 @@
+"""All benchmarks: one command, one table, one JSON, every opponent in the same run on the same cores.
+
+python egs/benchmarks/run.py --model recipes/vctk/exp/miniature_tiny --data recipes/vctk/data/miniature/train --out bench
+
+Opponents from other projects come with `pip install vqspeech[benchmarks]`; those that are missing are left out.
+Nothing else should run on the machine meanwhile.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+# As the commands do, before torch is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+import commands  # noqa: E402
+import encoding  # noqa: E402
+import sampling  # noqa: E402
+import training  # noqa: E402
+from contest import Result, machine, markdown, use_cores  # noqa: E402
+
+import vqspeech  # noqa: E402
+from vqspeech.config import Config, TrainingConfig  # noqa: E402
+from vqspeech.data.kaldi import read_data_dir  # noqa: E402
+
+PARTS = ("sampling", "training", "encoding", "commands")
+
+
+def main() -> None:
+    """Run the chosen benchmarks and write their table and their JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[2:]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--model", type=Path, required=True, help="model folder; its decoder is the one that is timed")
+    parser.add_argument("--data", type=Path, required=True, help="data directory of speech to train on and to convert")
+    parser.add_argument("--out", type=Path, required=True, help="folder for benchmarks.md and benchmarks.json")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each contestant runs (default: 5)")
+    parser.add_argument("--cores", type=int, default=2, help="cores where not one alone is told (default: 2)")
+    parser.add_argument("--batch-size", type=int, default=8, help="crops of a training step (default: 8)")
+    arguments = parser.parse_args()
+
+    codec = vqspeech.load(arguments.model)
+    results: list[Result] = []
+    for part in arguments.only:
+        print(f"{part} ...", file=sys.stderr, flush=True)
+        if part == "sampling":
+            use_cores(1)
+            results += sampling.results(codec.model.decoder, arguments.rounds)
+            use_cores(arguments.cores)
+            results += sampling.many_streams(codec.model.decoder, "base", arguments.rounds, arguments.cores)
+        elif part == "training":
+            use_cores(arguments.cores)
+            config = Config(codec.config, TrainingConfig())
+            results += training.results(config, arguments.data, 4 + 2 * arguments.rounds, arguments.batch_size)
+        elif part == "encoding":
+            use_cores(arguments.cores)
+            results += encoding.results(codec, arguments.rounds, arguments.cores)
+        else:
+            use_cores(arguments.cores)
+            data = read_data_dir(arguments.data)
+            # The utterance nearest to three seconds.
+            chosen = min(data.utterances, key=lambda id: abs(data.utt2dur[id] - 3))
+            results += commands.results(arguments.model, Path(data.wavs[chosen]), arguments.rounds)
+    head = {**machine(), "vqspeech": vqspeech.__version__}
+    table = markdown(head, shlex.join(["python", *sys.argv]), results)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "benchmarks.md").write_text(table)
+    record = {"machine": head, "results": [dataclasses.asdict(result) for result in results]}
+    (arguments.out / "benchmarks.json").write_text(json.dumps(record, indent=1) + "\n")
+    print(table)
+
+
+if __name__ == "__main__":
+    main()

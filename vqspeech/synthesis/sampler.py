@@ -1,0 +1,92 @@
+"""What all samplers share: waveforms drawn block by block from conditioning frames."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqspeech.config import SamplerName
+from vqspeech.models.wavenet import WaveNet
+from vqspeech.synthesis.reference import ReferenceSampler
+
+BLOCK = 16
+"""Frames drawn by one call: enough to hide what a call costs, few enough to show progress and to be interrupted."""
+
+
+class Sampler(Protocol):
+    """A WaveNet at work on B streams, which it continues from call to call; R residual channels, L layers."""
+
+    def draw(self, gates: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+        """Continue by n frames: gates `[L, n, B, 2R]`, uniform `[n * hop, B, draws]` -> samples `[n * hop, B]`."""
+        ...
+
+    def predict(self, gates: Tensor, past: Tensor) -> Tensor:
+        """The output's parameters `[n * hop, B, channels]` when the sample before each is given, `[n * hop, B]`."""
+        ...
+
+
+def make_sampler(decoder: WaveNet, streams: int, name: SamplerName = "auto") -> Sampler:
+    """The sampler of that name for so many streams."""
+    if name == "auto":
+        name = "cpu" if decoder.dilated.device.type == "cpu" else "reference"
+    if name == "reference":
+        return ReferenceSampler(decoder, streams)
+    # numba takes half a second to import.
+    from vqspeech.synthesis.cpu import CpuSampler
+
+    return CpuSampler(decoder, streams, half=name == "cpu")
+
+
+@torch.no_grad()
+def stream(
+    decoder: WaveNet,
+    frames: Iterable[Tensor],
+    temperature: float,
+    generators: Sequence[torch.Generator],
+    sampler: SamplerName = "auto",
+) -> Iterator[Tensor]:
+    """Draw waveforms `[B, n * hop]` in [-1, 1], block by block, for blocks of conditioning frames `[B, C, n]`.
+
+    Every stream begins in silence and draws from a generator of its own (on the CPU), so that its waveform depends
+    neither on the others nor on the blocks. `temperature` scales the logits before the draw; 0 takes the likeliest sample.
+    """
+    at_work = make_sampler(decoder, len(generators), sampler)
+    for frame in frames:
+        for block in frame.split(BLOCK, dim=2):
+            size = (block.shape[2] * decoder.hop, decoder.output.draws)
+            uniform = torch.stack([torch.rand(size, generator=generator) for generator in generators], dim=1)
+            yield at_work.draw(decoder.project(block), uniform, temperature).t()
+
+
+def sample(
+    decoder: WaveNet,
+    conditioning: Tensor,
+    temperature: float = 1.0,
+    generators: Sequence[torch.Generator] | None = None,
+    heard: Callable[[int], None] | None = None,
+    sampler: SamplerName = "auto",
+) -> Tensor:
+    """Draw waveforms `[B, N * hop]` for conditioning frames `[B, C, N]`, as `stream` does.
+
+    Without generators every stream gets one seeded with 0. `heard(n)` is called now and then with the frames done.
+    """
+    generators = generators or [torch.Generator().manual_seed(0) for _ in conditioning]
+    blocks = []
+    done = 0
+    for block in stream(decoder, [conditioning], temperature, generators, sampler):
+        blocks.append(block)
+        done += block.shape[1] // decoder.hop
+        if heard is not None:
+            heard(done)
+    return torch.cat(blocks, dim=1)
+
+
+@torch.no_grad()
+def teacher_forced(
+    decoder: WaveNet, waveform: Tensor, conditioning: Tensor, sampler: SamplerName = "reference"
+) -> Tensor:
+    """The parameters `[B, T, channels]` that a sampler gives on this waveform: its check against `WaveNet.forward`."""
+    past = functional.pad(waveform[:, :-1], (1, 0)).t()
+    return make_sampler(decoder, len(waveform), sampler).predict(decoder.project(conditioning), past).transpose(0, 1)
