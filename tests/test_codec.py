@@ -76,14 +76,6 @@ def test_one_stream_in_blocks_is_what_decoding_the_units_gives(codec: Codec, mon
     assert np.array_equal(codec.convert(waveform, "p226", seed=3, cut=False), whole[: len(waveform)])
 
 
-def test_parts_join_without_a_seam(codec: Codec, monkeypatch) -> None:
-    """With the likeliest samples, a part that began early enough says what the one stream says."""
-    monkeypatch.setattr(codec_module, "PART_SECONDS", 0.04)
-    waveform = voice(100, 0.3, seed=0)
-    parts, whole = (codec.convert(waveform, "p226", temperature=0, cut=cut) for cut in (True, False))
-    assert np.mean(parts == whole) > 0.95
-
-
 def test_a_batch_gives_each_utterance_its_length_and_order(codec: Codec) -> None:
     shares: list[float] = []
     waveforms = codec.decode_batch([[1, 2, 3], [4], [5, 6]], ["p225", "p226", "p225"], heard=shares.append)

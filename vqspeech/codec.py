@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -12,15 +12,17 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from vqspeech import audio
-from vqspeech.config import TEMPERATURE, ModelConfig, SamplerName
+from vqspeech.config import ModelConfig, SamplerName
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.parallel import in_order
 from vqspeech.synthesis import sample, stream
-from vqspeech.windows import Stretch, cut_at_pauses, windows
+from vqspeech.windows import Window, cut_at_pauses, windows
 
-ENCODE_SECONDS = 30.0
-"""Longer audio is encoded in stretches of this length, with enough context that the codes stay the same."""
+ENCODE_SECONDS = 2.0
+"""Longer audio is encoded in stretches of this length, with so much context that the codes stay the same: small enough
+for the processor's cache, large enough that the context costs little."""
 PART_SECONDS = 8.0
 """A conversion twice as long or longer is cut at pauses into parts at least this long."""
 STREAMS = 64
@@ -39,9 +41,10 @@ class Codec:
         speakers: tuple[str, ...],
         name: str,
         sampler: SamplerName = "auto",
+        temperature: float = 1.0,
     ) -> None:
         self.model, self.config, self.speakers, self.name = model.eval(), config, speakers, name
-        self.sampler = sampler
+        self.sampler, self.temperature = sampler, temperature
         self.sample_rate = config.sample_rate
         self.hop = config.hop
         self.codes = model.bottleneck.codes
@@ -50,7 +53,8 @@ class Codec:
     def load(cls, folder: Path, device: str = "cpu", sampler: SamplerName = "auto") -> Self:
         """Read a model folder; raises VqspeechError when it is missing, damaged or of another format version."""
         loaded = from_pretrained(folder, device)
-        return cls(loaded.model, loaded.config, loaded.speakers, str(folder), sampler)
+        temperature = loaded.notes.get("temperature", 1.0)
+        return cls(loaded.model, loaded.config, loaded.speakers, str(folder), sampler, temperature)
 
     @property
     def device(self) -> torch.device:
@@ -83,21 +87,24 @@ class Codec:
     def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float = 1.0) -> Iterator[np.ndarray]:
         """Blocks of samples `[T]`, to be multiplied by `gain`, -> blocks of units, those of the whole signal.
 
-        Holds half a minute of the signal at a time, whatever its length.
+        Holds some seconds of the signal at a time, whatever its length.
         """
         return (units for units, _ in self._coded(blocks, gain))
 
     def decode(
-        self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float = TEMPERATURE, seed: int = 0
+        self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float | None = None, seed: int = 0
     ) -> np.ndarray:
-        """Units `[N]` -> samples `[N * hop]` at the model's rate in this speaker's voice."""
+        """Units `[N]` -> samples `[N * hop]` at the model's rate in this speaker's voice.
+
+        Without a temperature the model's own is taken, which was chosen on dev speech when it had been trained.
+        """
         return self.decode_batch([units], [speaker], temperature, seed)[0]
 
     def decode_batch(
         self,
         units: Sequence[Sequence[int] | np.ndarray],
         speakers: Sequence[str],
-        temperature: float = TEMPERATURE,
+        temperature: float | None = None,
         seed: int = 0,
         heard: Heard | None = None,
     ) -> list[np.ndarray]:
@@ -107,7 +114,8 @@ class Codec:
         `heard(share)` is called now and then with the share of the work that is done.
         """
         rows = [self.speaker_index(name) for name in speakers]
-        _check_draw(temperature, seed)
+        temperature = self._checked_temperature(temperature)
+        _check_seed(seed)
         arrays = [self._checked_units(entry) for entry in units]
         waveforms: list[np.ndarray] = [np.zeros(0, np.float32)] * len(arrays)
         # Neighbours in length share a batch, so that little is decoded past an utterance's end.
@@ -130,7 +138,7 @@ class Codec:
         self,
         waveform: np.ndarray,
         speaker: str,
-        temperature: float = TEMPERATURE,
+        temperature: float | None = None,
         seed: int = 0,
         cut: bool = True,
     ) -> np.ndarray:
@@ -147,7 +155,7 @@ class Codec:
         blocks: Iterable[np.ndarray],
         speaker: str,
         gain: float,
-        temperature: float = TEMPERATURE,
+        temperature: float | None = None,
         seed: int = 0,
         cut: bool = True,
         heard: Heard | None = None,
@@ -160,7 +168,8 @@ class Codec:
         """
         row = self.speaker_index(speaker)
         self.require_codes()
-        _check_draw(temperature, seed)
+        temperature = self._checked_temperature(temperature)
+        _check_seed(seed)
         total = 0
 
         def counted() -> Iterator[np.ndarray]:
@@ -189,11 +198,13 @@ class Codec:
         """Blocks of samples -> blocks of units `[n]` and of the power of each unit's samples `[n]`."""
         stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
         levelled = (np.asarray(block * np.float32(gain), np.float32) for block in blocks)
-        for window in windows(levelled, self.hop, stretch, self.model.encoder.context):
-            samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
-            units = self.model.encode(samples).indices[0, window.frames].cpu().numpy()
-            padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
-            yield units, np.square(padded.reshape(-1, self.hop)).mean(axis=1)[window.frames]
+        return in_order(self._encode_window, windows(levelled, self.hop, stretch, self.model.encoder.context))
+
+    def _encode_window(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
+        samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
+        units = self.model.encode(samples).indices[0, window.frames].cpu().numpy()
+        padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
+        return units, np.square(padded.reshape(-1, self.hop)).mean(axis=1)[window.frames]
 
     def _convert_stream(
         self, coded: Iterator[tuple[np.ndarray, np.ndarray]], row: int, temperature: float, seed: int, heard: Heard
@@ -222,8 +233,7 @@ class Codec:
         while group := list(islice(parts, STREAMS)):
             spoken = [part for _, part in group]
             frames = [
-                self._conditioning(part.samples, row, slice(max(0, part.first - warm_up), part.last))
-                for part in spoken
+                self._conditioning(part.samples, row, slice(max(0, part.first - warm_up), part.last)) for part in spoken
             ]
             size = sum(part.last - part.first for part in spoken)
 
@@ -259,6 +269,16 @@ class Codec:
         hop = self.model.decoder.hop
         return [row[: len(own) * hop].cpu().numpy() for row, own in zip(drawn, frames, strict=True)]
 
+    def _checked_temperature(self, temperature: float | None) -> float:
+        """The temperature asked for, or the model's own."""
+        if temperature is None:
+            return self.temperature
+        if not 0 <= temperature < math.inf:
+            raise VqspeechError(
+                f"temperature {temperature} is no number from 0 on: 0 takes the likeliest, 1 draws as trained"
+            )
+        return temperature
+
     def _checked_units(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(units)
         if array.ndim != 1 or len(array) == 0:
@@ -286,10 +306,6 @@ def _checked(waveform: np.ndarray) -> np.ndarray:
     return waveform
 
 
-def _check_draw(temperature: float, seed: int) -> None:
-    if not 0 <= temperature < math.inf:
-        raise VqspeechError(
-            f"temperature {temperature} is no number from 0 on: 0 takes the likeliest, 1 draws as trained"
-        )
+def _check_seed(seed: int) -> None:
     if not -(2**63) <= seed < 2**64:
         raise VqspeechError(f"seed {seed} does not fit into 64 bits")

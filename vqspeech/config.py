@@ -12,11 +12,9 @@ from vqspeech.errors import UsageError, VqspeechError, did_you_mean
 
 T = TypeVar("T")
 
-TEMPERATURE = 0.7
-"""Sampling temperature unless told: below 1, so that what the model is unsure of becomes quieter rather than noise."""
-
-SamplerName = Literal["auto", "cpu", "cpu-float32", "reference"]
-"""`auto` the fastest for the device; `cpu` compiled, weights of 16 bits; `cpu-float32` exact; `reference` plain torch."""
+SamplerName = Literal["auto", "cpu", "cpu-float32", "cuda-graph", "cuda-triton", "reference"]
+"""`auto` the fastest for the device; `cpu` compiled, weights of 16 bits; `cpu-float32` exact; `reference` plain torch;
+`cuda-graph` for many streams on a GPU, `cuda-triton` for few."""
 
 
 class ConfigError(UsageError):
@@ -40,7 +38,7 @@ class EncoderConfig(_Checked):
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
     """One convolution each, of kernel twice the stride; their product is the hop in samples."""
     channels: int = 128
-    """Channels of the strided convolutions."""
+    """Channels of the strided convolutions; the first two, at the highest rates, have a quarter and half as many."""
     hidden: int = 256
     """Channels of the residual blocks at frame rate."""
     dilations: tuple[int, ...] = (1, 2, 4)

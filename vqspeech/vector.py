@@ -1,6 +1,6 @@
 """What numba's code needs beyond numba: bfloat16, a fast exponential, products of packed weights.
 
-`multiply_add` is a product of packed weights with one vector of inputs, in three forms that the arrays' types choose between:
+`multiply_add` is a product of packed weights with one vector of inputs, in three forms, by the types of the arrays:
 
 | weights | inputs | form |
 | --- | --- | --- |
@@ -61,8 +61,8 @@ def multiply_add(
 ) -> Any:
     """Add the product of a panel of weights with inputs to `PANEL` sums.
 
-    All arrays are flat; `sums[sums_at:]` float32; `weights[weights_at:]`, `words` rows of `PANEL`; `inputs[inputs_at:]`,
-    `words` words, a multiple of `UNROLL`. A word of a pair holds inputs k and k + words.
+    All arrays are flat: `sums[sums_at:]` float32; `weights[weights_at:]`, `words` rows of `PANEL`;
+    `inputs[inputs_at:]`, `words` words, a multiple of `UNROLL`. A word of a pair holds inputs k and k + words.
     """
     signature = types.void(sums, types.intp, weights, types.intp, inputs, types.intp, types.intp)
     paired = weights.dtype == types.uint32
@@ -128,6 +128,32 @@ def multiply_add(
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+@intrinsic
+def load(typing_context: Any, array: Any, at: Any) -> Any:
+    """`array.flat[at]` of a contiguous array, for `at` from 0 on.
+
+    Indexing would look whether `at` counts from the end, which keeps a loop from being vectorised.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = context.make_array(array)(context, builder, arguments[0])
+        return builder.load(builder.gep(source.data, [arguments[1]]))
+
+    return array.dtype(array, types.intp), codegen
+
+
+@intrinsic
+def store(typing_context: Any, array: Any, at: Any, value: Any) -> Any:
+    """`array.flat[at] = value`, as `load`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        target = context.make_array(array)(context, builder, arguments[0])
+        builder.store(arguments[2], builder.gep(target.data, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, array.dtype), codegen
 
 
 @intrinsic
@@ -201,11 +227,11 @@ def put(target: Any, at: int, values: Any, values_at: int, count: int) -> None:
 def _put(target: Any, at: Any, values: Any, values_at: Any, count: Any) -> Any:
     def copied(target: Any, at: Any, values: Any, values_at: Any, count: Any) -> Any:
         for j in range(count):
-            target[at + j] = values[values_at + j]
+            store(target, at + j, load(values, values_at + j))
 
     def paired(target: Any, at: Any, values: Any, values_at: Any, count: Any) -> Any:
         words = count // 2
         for j in range(words):
-            target[at + j] = pair(values[values_at + j], values[values_at + words + j])
+            store(target, at + j, pair(load(values, values_at + j), load(values, values_at + words + j)))
 
     return copied if target.dtype == types.float32 else paired

@@ -35,7 +35,7 @@ def race(
 ) -> list[Result]:
     """Units per second of every contestant, in turn, so that a busy moment of the machine befalls all of them."""
     rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for name, work in contestants.items():
+    for work in contestants.values():
         work()  # what is compiled or allocated once is not counted
     for _ in range(rounds):
         for name, work in contestants.items():
@@ -43,7 +43,9 @@ def race(
             amount = work()
             rates[name].append(amount / (time.perf_counter() - start))
     return [
-        Result(contest, name, unit, median(rates[name]), min(rates[name]), max(rates[name]), (notes or {}).get(name, ""))
+        Result(
+            contest, name, unit, median(rates[name]), min(rates[name]), max(rates[name]), (notes or {}).get(name, "")
+        )
         for name in contestants
     ]
 

@@ -1,6 +1,6 @@
 """All benchmarks: one command, one table, one JSON, every opponent in the same run on the same cores.
 
-python egs/benchmarks/run.py --model recipes/vctk/exp/miniature_tiny --data recipes/vctk/data/miniature/train --out bench
+python egs/benchmarks/run.py --model MODEL --data recipes/vctk/data/miniature/train --out bench
 
 Opponents from other projects come with `pip install vqspeech[benchmarks]`; those that are missing are left out.
 Nothing else should run on the machine meanwhile.
@@ -17,15 +17,15 @@ from pathlib import Path
 # As the commands do, before torch is imported.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-import commands  # noqa: E402
-import encoding  # noqa: E402
-import sampling  # noqa: E402
-import training  # noqa: E402
-from contest import Result, machine, markdown, use_cores  # noqa: E402
+import commands
+import encoding
+import sampling
+import training
+from contest import Result, machine, markdown, use_cores
 
-import vqspeech  # noqa: E402
-from vqspeech.config import Config, TrainingConfig  # noqa: E402
-from vqspeech.data.kaldi import read_data_dir  # noqa: E402
+import vqspeech
+from vqspeech.config import Config, TrainingConfig
+from vqspeech.data.kaldi import read_data_dir
 
 PARTS = ("sampling", "training", "encoding", "commands")
 

@@ -31,7 +31,9 @@ def test_forward(dtype: torch.dtype, tolerance: float) -> None:
 def test_backward(dtype: torch.dtype, tolerance: float) -> None:
     grad, left = tensors(dtype, (ROWS, 3 * WIDTH), (ROWS, 2 * WIDTH))
     left = torch.cat([left[:, :WIDTH].tanh(), left[:, WIDTH:].sigmoid()], dim=1)
-    outs = [[torch.empty(ROWS, 2 * WIDTH, dtype=dtype), torch.empty(FRAMES, BATCH, 2 * WIDTH, dtype=dtype)] for _ in "ab"]
+    outs = [
+        [torch.empty(ROWS, 2 * WIDTH, dtype=dtype), torch.empty(FRAMES, BATCH, 2 * WIDTH, dtype=dtype)] for _ in "ab"
+    ]
     gates.gate_backward(grad, WIDTH, left, *outs[0])
     gated_stack._plain_gate_backward(grad, WIDTH, left, *outs[1])
     for ours, plain in zip(*outs, strict=True):

@@ -16,7 +16,15 @@ ALL = [*EXACT, "cpu"]
 def decoder(**changes: object) -> WaveNet:
     torch.manual_seed(0)
     # Widths that are no whole panels, dilations on both sides of a chunk, a hop that is not made of whole chunks.
-    settings = {"layers": 6, "cycle": 5, "residual": 9, "skip": 70, "conditioning": 5, "conditioning_hop": 20, **changes}
+    settings = {
+        "layers": 6,
+        "cycle": 5,
+        "residual": 9,
+        "skip": 70,
+        "conditioning": 5,
+        "conditioning_hop": 20,
+        **changes,
+    }
     return WaveNet(DecoderConfig(**settings)).eval()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.config import TEMPERATURE, SamplerName
+from vqspeech.config import SamplerName
 from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.files import check_id
 from vqspeech.progress import meter
@@ -17,7 +17,7 @@ def convert(
     speaker: str | None = None,
     out: Path | None = None,
     model: Path | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     seed: int = 0,
     sampler: SamplerName = "auto",
     whole: bool = False,
@@ -31,9 +31,11 @@ def convert(
         speaker: the voice, one that --list-speakers names
         out: file to write, .wav .flac .ogg or .opus, at the model's rate (default: ./SRC_SPEAKER.wav)
         model: model folder (default: $VQSPEECH_MODEL)
-        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
+            one that suited the model best on dev speech)
         seed: another seed, another rendering
-        sampler: cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch; auto, the fastest
+        sampler: auto, the fastest; cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch;
+            cuda-graph, cuda-triton on a GPU
         whole: decode a long recording as one stream; else it is cut at pauses, and all cores work on its parts
         force: overwrite a file that exists
         list_speakers: print the voices of the model and end

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.config import TEMPERATURE, SamplerName
+from vqspeech.config import SamplerName
 from vqspeech.errors import UsageError
 
 
@@ -16,7 +16,7 @@ def decode(
     model: Path | None = None,
     data: Path | None = None,
     utterances: str | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     seed: int = 0,
     sampler: SamplerName = "auto",
     force: bool = False,
@@ -32,9 +32,11 @@ def decode(
         model: model folder (default: $VQSPEECH_MODEL)
         data: data directory that says who spoke each utterance; --speaker source needs it
         utterances: how many utterances, evenly spread, or a file with an id a line (default: all)
-        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
+            one that suited the model best on dev speech)
         seed: another seed, another rendering
-        sampler: cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch; auto, the fastest
+        sampler: auto, the fastest; cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch;
+            cuda-graph, cuda-triton on a GPU
         force: make wavs anew that exist already
 
     Example:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.config import TEMPERATURE
 
 
 def evaluate(
@@ -22,7 +21,7 @@ def evaluate(
     copies: int = 40,
     conversions: int = 24,
     seconds: float = 4.0,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     whisper: Path | None = None,
     command: str | None = None,
 ) -> None:
@@ -42,7 +41,8 @@ def evaluate(
         copies: copy-syntheses to make
         conversions: conversions to make
         seconds: longest copy and conversion, in seconds
-        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest
+        temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
+            one that suited the model best on dev speech)
         whisper: folder of a Whisper model of faster-whisper, for word errors (default: $VQSPEECH_WHISPER)
         command: the command that remakes the table, for its first line (default: this one)
 

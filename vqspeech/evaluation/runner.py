@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import vqspeech
-from vqspeech.config import TEMPERATURE
 from vqspeech.evaluation.description import (
     describe_data,
     describe_environment,
@@ -50,7 +49,7 @@ def evaluate(
     skip_bad: bool = False,
     command: str | None = None,
     whisper: Path | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     copies: int = 40,
     conversions: int = 24,
     seconds: float = 4.0,
@@ -73,6 +72,7 @@ def evaluate(
     counted instead.
     """
     codec = vqspeech.load(model)
+    temperature = codec.temperature if temperature is None else temperature
 
     def speech(path: Path | None) -> Speech | None:
         return None if path is None else Speech(path, codec.sample_rate, skip_bad)

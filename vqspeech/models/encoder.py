@@ -40,12 +40,13 @@ class Encoder(nn.Module):
         self.hop = prod(config.strides)
         self.context = 1 + sum(config.dilations)
         """Frames on either side that bear on a frame: one for the strided convolutions, the rest for the blocks."""
-        channels = config.channels
+        # Half the rate, twice the channels, until there are enough: at equal widths the first two would take most time.
+        widths = [1, *(max(1, config.channels >> max(0, 2 - i)) for i in range(len(config.strides)))]
         layers: list[nn.Module] = []
-        for i, stride in enumerate(config.strides):
-            layers += [StridedConv(1 if i == 0 else channels, channels, stride), nn.GELU()]
+        for inputs, outputs, stride in zip(widths, widths[1:], config.strides, strict=False):
+            layers += [StridedConv(inputs, outputs, stride), nn.GELU()]
         self.strided = nn.Sequential(*layers)
-        self.widen = nn.Conv1d(channels, config.hidden, 1)
+        self.widen = nn.Conv1d(widths[-1], config.hidden, 1)
         self.blocks = nn.Sequential(*(ResidualBlock(config.hidden, d) for d in config.dilations))
         self.project = nn.Sequential(FrameNorm(config.hidden), nn.Conv1d(config.hidden, dim, 1))
         # PyTorch's own start lets the signal fade under the biases, layer by layer: all frames would look alike.

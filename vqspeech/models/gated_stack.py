@@ -102,9 +102,7 @@ def _plain_gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> 
     torch.mul(z[:, :width], z[:, width:], out=gated[:, column : column + width])
 
 
-def _plain_gate_backward(
-    grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad_conditioning: Tensor
-) -> None:
+def _plain_gate_backward(grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad_conditioning: Tensor) -> None:
     """As `gates.gate_backward`, in plain torch."""
     width = gates.shape[1] // 2
     grad = grad[:, column : column + width]

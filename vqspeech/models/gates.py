@@ -5,7 +5,7 @@ import torch
 from numba import njit, prange
 from torch import Tensor
 
-from vqspeech.vector import ONE, as_element, as_float32, compiled, exp
+from vqspeech.vector import ONE, as_element, as_float32, compiled, exp, load, store
 
 parallel = njit(cache=True, parallel=True)
 
@@ -15,9 +15,9 @@ TWO, LIMIT = np.float32(2), np.float32(15)
 
 
 def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
-    """Add `conditioning [N, B, 2R]` to `z [T*B, 2R]`; z becomes tanh | sigmoid, R columns of `gated [T*B, ...]` their product.
+    """Add `conditioning [N, B, 2R]` to `z [T*B, 2R]`; z becomes tanh | sigmoid, columns of `gated` their product.
 
-    Contiguous bfloat16 or float32. Row `t * B + b` belongs to frame `t * N // T` of sequence b.
+    R columns of `gated [T*B, ...]`, from `column` on. Contiguous bfloat16 or float32. Row `t * B + b` belongs to frame `t * N // T` of sequence b.
     """
     arrays = _array(z), _array(conditioning), _array(gated), column
     if z.numel() < SMALL:
@@ -28,7 +28,7 @@ def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
 
 
 def gate_backward(grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad_conditioning: Tensor) -> None:
-    """From the product's gradient, columns of `grad`, and `gates`, which `gate` left in z: those of z and conditioning."""
+    """From the product's gradient, columns of `grad`, and the `gates` left in z: those of z and of conditioning."""
     arrays = _array(grad), column, _array(gates), _array(grad_z), _array(grad_conditioning)
     if grad_z.numel() < SMALL:
         for frame in range(len(grad_conditioning)):
@@ -48,15 +48,19 @@ def _gate(z: np.ndarray, conditioning: np.ndarray, gated: np.ndarray, column: in
     batch, width = conditioning.shape[1], conditioning.shape[2] // 2
     rows = len(z) // len(conditioning)
     for row in range(frame * rows, (frame + 1) * rows):
-        b = row % batch
+        at, out_at = row * 2 * width, row * gated.shape[1] + column
+        added_at = (frame * batch + row % batch) * 2 * width
         for j in range(width):
-            x = as_float32(z[row, j]) + as_float32(conditioning[frame, b, j])
-            y = as_float32(z[row, width + j]) + as_float32(conditioning[frame, b, width + j])
+            x = as_float32(load(z, at + j)) + as_float32(load(conditioning, added_at + j))
+            y = as_float32(load(z, at + width + j)) + as_float32(load(conditioning, added_at + width + j))
             a = exp(-TWO * min(max(x, -LIMIT), LIMIT))
             c = exp(-min(max(y, -TWO * LIMIT), TWO * LIMIT))
-            tanh, sigmoid = (ONE - a) / (ONE + a), ONE / (ONE + c)
-            z[row, j], z[row, width + j] = as_element(z, tanh), as_element(z, sigmoid)
-            gated[row, column + j] = as_element(gated, tanh * sigmoid)
+            # One division for both.
+            both = ONE / ((ONE + a) * (ONE + c))
+            tanh, sigmoid = (ONE - a) * (ONE + c) * both, (ONE + a) * both
+            store(z, at + j, as_element(z, tanh))
+            store(z, at + width + j, as_element(z, sigmoid))
+            store(gated, out_at + j, as_element(gated, tanh * sigmoid))
 
 
 @compiled
@@ -66,20 +70,20 @@ def _gate_backward(
     """`gate_backward` for the rows of one frame."""
     batch, width = grad_conditioning.shape[1], gates.shape[1] // 2
     rows = len(gates) // len(grad_conditioning)
-    sums = np.zeros((batch, 2 * width), np.float32)
+    sums = np.zeros(batch * 2 * width, np.float32)
     for row in range(frame * rows, (frame + 1) * rows):
-        b = row % batch
+        at, grad_at, sums_at = row * 2 * width, row * grad.shape[1] + column, row % batch * 2 * width
         for j in range(width):
-            g, tanh = as_float32(grad[row, column + j]), as_float32(gates[row, j])
-            sigmoid = as_float32(gates[row, width + j])
+            g, tanh = as_float32(load(grad, grad_at + j)), as_float32(load(gates, at + j))
+            sigmoid = as_float32(load(gates, at + width + j))
             x = g * sigmoid * (ONE - tanh * tanh)
             y = g * tanh * sigmoid * (ONE - sigmoid)
-            grad_z[row, j], grad_z[row, width + j] = as_element(grad_z, x), as_element(grad_z, y)
-            sums[b, j] += x
-            sums[b, width + j] += y
-    for b in range(batch):
-        for j in range(2 * width):
-            grad_conditioning[frame, b, j] = as_element(grad_conditioning, sums[b, j])
+            store(grad_z, at + j, as_element(grad_z, x))
+            store(grad_z, at + width + j, as_element(grad_z, y))
+            store(sums, sums_at + j, load(sums, sums_at + j) + x)
+            store(sums, sums_at + width + j, load(sums, sums_at + width + j) + y)
+    for j in range(batch * 2 * width):
+        store(grad_conditioning, frame * batch * 2 * width + j, as_element(grad_conditioning, load(sums, j)))
 
 
 @parallel

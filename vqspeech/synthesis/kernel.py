@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vqspeech.models.output import Logistics
-from vqspeech.vector import ONE, PANEL, compiled, exp, multiply_add, put
+from vqspeech.vector import ONE, PANEL, compiled, exp, load, multiply_add, put, store
 
 CHUNK = 8
 """Samples whose products with inputs at least as long ago are done together, with one pass over those weights."""
@@ -86,9 +86,9 @@ class Streams(NamedTuple):
 def gate(sums: np.ndarray, at: int, width: int, activation: np.ndarray) -> None:
     """tanh of the first half times the logistic function of the second, with one division."""
     for j in range(width):
-        a = exp(-TWO * min(max(sums[at + j], -SATURATED), SATURATED))
-        b = exp(-min(max(sums[at + width + j], -TWO * SATURATED), TWO * SATURATED))
-        activation[j] = (ONE - a) / ((ONE + a) * (ONE + b))
+        a = exp(-TWO * min(max(load(sums, at + j), -SATURATED), SATURATED))
+        b = exp(-min(max(load(sums, at + width + j), -TWO * SATURATED), TWO * SATURATED))
+        store(activation, j, (ONE - a) / ((ONE + a) * (ONE + b)))
 
 
 @compiled
@@ -104,98 +104,95 @@ def product(
     rows: int,
 ) -> None:
     """Add matrix times inputs to the sums of `rows` rows; a panel stays in the cache for all of them."""
+    weights, words = matrix.weights, matrix.words
     for panel in range(0, matrix.outputs, PANEL):
-        weights_at = number * matrix.size + panel * matrix.words
+        at = number * matrix.size + panel * words
         for row in range(rows):
-            multiply_add(
-                sums, sums_at + row * stride + panel, matrix.weights, weights_at, inputs, inputs_at + row * room,
-                matrix.words,
-            )  # fmt: skip
+            multiply_add(sums, sums_at + row * stride + panel, weights, at, inputs, inputs_at + row * room, words)
 
 
 @compiled
 def look_ahead(network: Network, streams: Streams, conditioning: np.ndarray, frame: int, count: int) -> None:
     """Begin the gates of the next `count` samples with all that is known: conditioning and inputs before this chunk."""
-    rows, room, stride, past = streams.count, network.room, 2 * network.width, network.past
-    layers, clock = len(network.dilations), streams.clock[0]
-    taps = past.weights.size // (past.size * layers)
+    rows, room, stride = streams.count, network.room, 2 * network.width
+    gates, queue, dilations, queues = streams.gates, streams.queue, network.dilations, network.queues
+    weights, size, words = network.past.weights, network.past.size, network.past.words
+    layers, frames, clock = len(dilations), conditioning.shape[1], streams.clock[0]
+    taps = len(weights) // (size * layers)
     for layer in range(layers):
         base = layer * CHUNK * rows * stride
         for i in range(count):
-            for row in range(rows):
-                for j in range(stride):
-                    streams.gates[base + (i * rows + row) * stride + j] = conditioning[layer, frame, row, j]
-        dilation = network.dilations[layer]
+            put(gates, base + i * rows * stride, conditioning, (layer * frames + frame) * rows * stride, rows * stride)
+        dilation, first, length = dilations[layer], queues[layer], queues[layer + 1] - queues[layer]
         if dilation < CHUNK:
             continue
-        first, length = network.queues[layer], network.queues[layer + 1] - network.queues[layer]
         for tap in range(taps):
             for panel in range(0, stride, PANEL):
-                weights_at = (layer * taps + tap) * past.size + panel * past.words
+                at = (layer * taps + tap) * size + panel * words
                 for i in range(count):
                     slot = first + (clock + i - (tap + 1) * dilation) % length
                     for row in range(rows):
-                        multiply_add(
-                            streams.gates, base + (i * rows + row) * stride + panel, past.weights, weights_at,
-                            streams.queue, (slot * rows + row) * room, past.words,
-                        )  # fmt: skip
+                        sums_at = base + (i * rows + row) * stride + panel
+                        multiply_add(gates, sums_at, weights, at, queue, (slot * rows + row) * room, words)
 
 
 @compiled
 def step(network: Network, streams: Streams, i: int) -> None:
     """The output's parameters for the chunk's sample i, from the previous samples in `streams.past`."""
-    width, skip, room, rows, past = network.width, network.skip, network.room, streams.count, network.past
-    total, stride = width + skip, 2 * network.width
-    layers, clock = len(network.dilations), streams.clock[0]
-    taps = past.weights.size // (past.size * layers)
+    # Named once: each look into a tuple counts a reference.
+    width, skip, room, rows = network.width, network.skip, network.room, streams.count
+    past, current, onward, bias = network.past, network.current, network.onward, network.onward_bias
+    dilations, queues, queue, gates = network.dilations, network.queues, streams.queue, streams.gates
     state, operand, scratch = streams.state, streams.operand, streams.scratch
+    total, stride = width + skip, 2 * width
+    layers, clock = len(dilations), streams.clock[0]
+    taps = len(past.weights) // (past.size * layers)
     for row in range(rows):
-        begin_state(network, streams.past[row], state, row * total)
+        begin_state(network.embedding, network.mixtures, streams.past[row], state, row * total, width, skip)
     for layer in range(layers):
-        first, length = network.queues[layer], network.queues[layer + 1] - network.queues[layer]
+        dilation, first, length = dilations[layer], queues[layer], queues[layer + 1] - queues[layer]
         gates_at = (layer * CHUNK + i) * rows * stride
         for row in range(rows):
             put(operand, row * room, state, row * total, width)
-        if network.dilations[layer] < CHUNK:
+        if dilation < CHUNK:
             for tap in range(taps):
-                slot = first + (clock - (tap + 1) * network.dilations[layer]) % length
-                product(
-                    past, layer * taps + tap, streams.queue, slot * rows * room, room,
-                    streams.gates, gates_at, stride, rows,
-                )  # fmt: skip
-        product(network.current, layer, operand, 0, room, streams.gates, gates_at, stride, rows)
+                slot = first + (clock - (tap + 1) * dilation) % length
+                product(past, layer * taps + tap, queue, slot * rows * room, room, gates, gates_at, stride, rows)
+        product(current, layer, operand, 0, room, gates, gates_at, stride, rows)
         slot = first + clock % length
         for j in range(rows * room):
-            streams.queue[slot * rows * room + j] = operand[j]
+            store(queue, slot * rows * room + j, load(operand, j))
         for row in range(rows):
-            gate(streams.gates, gates_at + row * stride, width, scratch)
+            gate(gates, gates_at + row * stride, width, scratch)
             put(operand, row * room, scratch, 0, width)
             for j in range(total):
-                state[row * total + j] += network.onward_bias[layer * total + j]
-        product(network.onward, layer, operand, 0, room, state, 0, total, rows)
+                at = row * total + j
+                store(state, at, load(state, at) + load(bias, layer * total + j))
+        product(onward, layer, operand, 0, room, state, 0, total, rows)
+    skip_room, hidden_bias, final_bias = network.skip_room, network.hidden_bias, network.final_bias
+    parameters, channels = streams.parameters, network.final.outputs
     for row in range(rows):
-        rectify(state, row * total + width, skip, network.hidden_bias, operand, row * network.skip_room, scratch)
-    product(network.hidden, 0, operand, 0, network.skip_room, state, width, total, rows)
-    channels = network.final.outputs
+        rectify(state, row * total + width, skip, hidden_bias, operand, row * skip_room, scratch)
+    product(network.hidden, 0, operand, 0, skip_room, state, width, total, rows)
     for row in range(rows):
-        rectify(state, row * total + width, skip, network.hidden_bias, operand, row * network.skip_room, scratch)
-        for j in range(channels):
-            streams.parameters[row * channels + j] = network.final_bias[j]
-    product(network.final, 0, operand, 0, network.skip_room, streams.parameters, 0, channels, rows)
+        rectify(state, row * total + width, skip, hidden_bias, operand, row * skip_room, scratch)
+        put(parameters, row * channels, final_bias, 0, channels)
+    product(network.final, 0, operand, 0, skip_room, parameters, 0, channels, rows)
     streams.clock[0] = clock + 1
 
 
 @compiled
-def begin_state(network: Network, past: float, state: np.ndarray, at: int) -> None:
+def begin_state(
+    embedding: np.ndarray, mixtures: int, past: float, state: np.ndarray, at: int, width: int, skip: int
+) -> None:
     """The first layer's input for a past sample, and empty skip channels."""
-    width = network.width
-    for j in range(width):
-        if network.mixtures == 0:
-            state[at + j] = network.embedding[np.int64(past) * width + j]
-        else:
-            state[at + j] = network.embedding[j] * past + network.embedding[width + j]
-    for j in range(width, width + network.skip):
-        state[at + j] = ZERO
+    if mixtures == 0:
+        put(state, at, embedding, np.int64(past) * width, width)
+    else:
+        for j in range(width):
+            store(state, at + j, load(embedding, j) * past + load(embedding, width + j))
+    for j in range(width, width + skip):
+        store(state, at + j, ZERO)
 
 
 @compiled
@@ -204,8 +201,8 @@ def rectify(
 ) -> None:
     """Make the positive part of the skip channels the next operand, and begin their next sums with a bias."""
     for j in range(skip):
-        scratch[j] = max(state[at + j], ZERO)
-        state[at + j] = bias[j]
+        store(scratch, j, max(load(state, at + j), ZERO))
+        store(state, at + j, load(bias, j))
     put(operand, operand_at, scratch, 0, skip)
 
 
@@ -216,13 +213,13 @@ def draw_class(
     """One of `classes` classes by the softmax of logits over temperature; temperature 0 takes the likeliest."""
     best = 0
     for j in range(1, classes):
-        if logits[at + j] > logits[at + best]:
+        if load(logits, at + j) > load(logits, at + best):
             best = j
     if temperature == ZERO:
         return best
     top, sharpness = logits[at + best], ONE / temperature
     for j in range(classes):
-        scratch[j] = exp(max((logits[at + j] - top) * sharpness, VANISHED))
+        store(scratch, j, exp(max((load(logits, at + j) - top) * sharpness, VANISHED)))
     for j in range(1, classes):
         scratch[j] += scratch[j - 1]
     threshold = uniform * scratch[classes - 1]
@@ -268,9 +265,7 @@ def draw(
                     at, chances = row * channels, uniform[t, row]
                     if network.mixtures == 0:
                         classes = len(network.values)
-                        drawn = draw_class(
-                            streams.parameters, at, classes, temperature, chances[0], streams.scratch
-                        )
+                        drawn = draw_class(streams.parameters, at, classes, temperature, chances[0], streams.scratch)
                         streams.past[row], waveform[t, row] = np.float32(drawn), network.values[drawn]
                     else:
                         sample = draw_logistic(
@@ -283,7 +278,7 @@ def draw(
 def predict(
     network: Network, streams: Streams, conditioning: np.ndarray, past: np.ndarray, parameters: np.ndarray
 ) -> None:
-    """Teacher forcing: previous samples `[n * hop, S]` as `Streams.past` has them -> parameters `[n * hop, S, channels]`."""
+    """Teacher forcing: the samples before `[n * hop, S]`, as in `Streams.past` -> parameters `[n * hop, S, channels]`."""
     hop, channels = past.shape[0] // conditioning.shape[1], network.final.outputs
     for frame in range(conditioning.shape[1]):
         for begin in range(0, hop, CHUNK):

@@ -1,6 +1,7 @@
 """What all samplers share: waveforms drawn block by block from conditioning frames."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 import torch
@@ -8,9 +9,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from vqspeech.config import SamplerName
+from vqspeech.errors import UsageError
 from vqspeech.models.wavenet import WaveNet
 from vqspeech.synthesis.reference import ReferenceSampler
 
+FEW_STREAMS = 64
+"""So many find a processor each on a GPU; the Triton kernel reads the weights for each of them."""
 BLOCK = 16
 """Frames drawn by one call: enough to hide what a call costs, few enough to show progress and to be interrupted."""
 
@@ -29,14 +33,29 @@ class Sampler(Protocol):
 
 def make_sampler(decoder: WaveNet, streams: int, name: SamplerName = "auto") -> Sampler:
     """The sampler of that name for so many streams."""
+    device = decoder.dilated.device.type
     if name == "auto":
-        name = "cpu" if decoder.dilated.device.type == "cpu" else "reference"
+        name = _fastest(device, streams)
+    if not name.startswith(device) and name != "reference":
+        raise UsageError(f"sampler {name} does not work on device {device}: take another, or auto")
     if name == "reference":
         return ReferenceSampler(decoder, streams)
+    if device == "cuda":
+        from vqspeech.synthesis.cuda import GraphSampler, TritonSampler
+
+        return GraphSampler(decoder, streams) if name == "cuda-graph" else TritonSampler(decoder, streams)
     # numba takes half a second to import.
     from vqspeech.synthesis.cpu import CpuSampler
 
     return CpuSampler(decoder, streams, half=name == "cpu")
+
+
+def _fastest(device: str, streams: int) -> SamplerName:
+    if device == "cpu" and find_spec("numba"):
+        return "cpu"
+    if device == "cuda":
+        return "cuda-triton" if streams <= FEW_STREAMS and find_spec("triton") else "cuda-graph"
+    return "reference"
 
 
 @torch.no_grad()
@@ -50,7 +69,7 @@ def stream(
     """Draw waveforms `[B, n * hop]` in [-1, 1], block by block, for blocks of conditioning frames `[B, C, n]`.
 
     Every stream begins in silence and draws from a generator of its own (on the CPU), so that its waveform depends
-    neither on the others nor on the blocks. `temperature` scales the logits before the draw; 0 takes the likeliest sample.
+    neither on the others nor on the blocks. `temperature` scales the logits before the draw; 0 takes the likeliest.
     """
     at_work = make_sampler(decoder, len(generators), sampler)
     for frame in frames:

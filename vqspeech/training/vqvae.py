@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vqspeech.config import Config, ConfigError, TrainingConfig, to_dict
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
-from vqspeech.data.kaldi import read_data_dir
+from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits_per_sample
 from vqspeech.evaluation.codes import code_usage
@@ -21,9 +21,12 @@ from vqspeech.progress import say
 from vqspeech.synthesis import sample
 from vqspeech.training.loop import STATE, fit
 from vqspeech.training.memory import keep_freed_memory
+from vqspeech.training.temperature import choose_temperature
 
 START_BATCHES = 40
 """Batches whose frames place the codes by k-means."""
+TEMPERATURE_SECONDS = 2
+"""Length of the stretches of dev speech that choose the sampling temperature: voices must have time to begin."""
 
 
 class Losses(nn.Module):
@@ -179,8 +182,23 @@ def train(
     )
     dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
     fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
-    if fabric.is_global_zero and not (out / WEIGHTS).exists():
-        raise VqspeechError(f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps")
+    if fabric.is_global_zero:
+        if not (out / WEIGHTS).exists():
+            raise VqspeechError(f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps")
+        _note_temperature(out, held_out, settings.eval_seconds)
+
+
+def _note_temperature(folder: Path, dev: DataDir, seconds: float) -> None:
+    """Write down in a model folder at which temperature to sample, if that is not known yet."""
+    found = from_pretrained(folder)
+    if "temperature" in found.notes or found.config.bottleneck.name == "none":
+        return
+    rate = found.config.sample_rate
+    speech = held_out_crops(dev, found.speakers, TEMPERATURE_SECONDS * rate, rate, seconds)
+    temperature, distances = choose_temperature(found.model, speech, rate)
+    tried = ", ".join(f"{distance:.1f} dB at {temperature}" for temperature, distance in distances.items())
+    say(f"sampling temperature {temperature}: copies of dev speech are {tried} from their sources")
+    save_pretrained(folder, found.model, found.speakers, {**found.notes, "temperature": temperature})
 
 
 def _precision(settings: TrainingConfig, accelerator: str) -> str:

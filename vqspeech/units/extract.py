@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from vqspeech import __version__, audio
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
+from vqspeech.parallel import in_order
 from vqspeech.progress import progress, say
 from vqspeech.units.model import model_sha256
 from vqspeech.units.store import INFO, UNITS, Units, read_units, write_units
@@ -22,15 +25,23 @@ def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False
     if not force:
         _keep_others(out, sha256, str(data.path))
     units, skipped = {}, {}
-    for id in progress(data.utterances, "units", unit="utt"):
+
+    def encode(id: str) -> np.ndarray | VqspeechError:
         try:
             # The audio of a data dir has been brought to the training level by vqspeech-prepare.
-            units[id] = codec.encode(audio.read(data.wavs[id], codec.sample_rate), level=False)
+            return codec.encode(audio.read(data.wavs[id], codec.sample_rate), level=False)
         except VqspeechError as error:
-            if not skip_bad:
-                raise VqspeechError(f"utterance {id}: {error}") from error
-            skipped[id] = str(error)
-            say(f"skipped {id}: {error}")
+            return error
+
+    encoded = progress(in_order(encode, data.utterances), "units", len(data.utterances), "utt")
+    for id, result in zip(data.utterances, encoded, strict=True):
+        if not isinstance(result, VqspeechError):
+            units[id] = result
+            continue
+        if not skip_bad:
+            raise VqspeechError(f"utterance {id}: {result}") from result
+        skipped[id] = str(result)
+        say(f"skipped {id}: {result}")
     if not units:
         raise VqspeechError(f"{data.path}: no utterance could be encoded")
     info = {

@@ -8,7 +8,6 @@ import numpy as np
 
 from vqspeech import audio
 from vqspeech.codec import STREAMS, Codec
-from vqspeech.config import TEMPERATURE
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.files import atomic_write, check_id
 from vqspeech.progress import meter, say
@@ -34,7 +33,7 @@ def resynthesise(
     voices: Sequence[str],
     out: Path,
     utt2spk: Mapping[str, str] | None = None,
-    temperature: float = TEMPERATURE,
+    temperature: float | None = None,
     seed: int = 0,
     force: bool = False,
 ) -> list[Path]:
