@@ -17,7 +17,8 @@ TWO, LIMIT = np.float32(2), np.float32(15)
 def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
     """Add `conditioning [N, B, 2R]` to `z [T*B, 2R]`; z becomes tanh | sigmoid, columns of `gated` their product.
 
-    R columns of `gated [T*B, ...]`, from `column` on. Contiguous bfloat16 or float32. Row `t * B + b` belongs to frame `t * N // T` of sequence b.
+    That is R columns of `gated [T*B, ...]`, from `column` on. Contiguous bfloat16 or float32. Row `t * B + b` belongs
+    to frame `t * N // T` of sequence b.
     """
     arrays = _array(z), _array(conditioning), _array(gated), column
     if z.numel() < SMALL:

@@ -278,7 +278,7 @@ def draw(
 def predict(
     network: Network, streams: Streams, conditioning: np.ndarray, past: np.ndarray, parameters: np.ndarray
 ) -> None:
-    """Teacher forcing: the samples before `[n * hop, S]`, as in `Streams.past` -> parameters `[n * hop, S, channels]`."""
+    """Teacher forcing: previous samples `[n * hop, S]`, as `Streams.past` -> parameters `[n * hop, S, channels]`."""
     hop, channels = past.shape[0] // conditioning.shape[1], network.final.outputs
     for frame in range(conditioning.shape[1]):
         for begin in range(0, hop, CHUNK):
