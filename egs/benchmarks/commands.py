@@ -1,7 +1,5 @@
 """What a command costs from its start to its end: seconds and peak memory, and where a conversion spends them."""
 
-import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,6 +29,12 @@ model.decode(units, model.speakers[0])
 lap("sample")
 """
 
+MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
 
 def results(model: Path, recording: Path, rounds: int) -> list[Result]:
     """Start-up of every command, one whole conversion, and its parts."""
@@ -57,18 +61,9 @@ def results(model: Path, recording: Path, rounds: int) -> list[Result]:
 def measure(command: list[str]) -> tuple[float, float]:
     """Seconds of wall-clock time and peak resident MiB of a command."""
     start = time.perf_counter()
-    pid = os.posix_spawnp(
-        command[0], command, os.environ,
-        file_actions=[(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_WRONLY, 0) for fd in (1, 2)],
-    )  # fmt: skip
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        raise RuntimeError(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - start, _mebibytes(usage)
-
-
-def _mebibytes(usage: resource.struct_rusage) -> float:
-    return usage.ru_maxrss / 1024
+    # From a small process, since a child counts the memory of its parent, from before it became another program.
+    done = subprocess.run([sys.executable, "-S", "-c", MEASURED, *command], capture_output=True, text=True, check=True)
+    return time.perf_counter() - start, float(done.stdout.splitlines()[-1]) / 1024
 
 
 def _result(contest: str, name: str, runs: list[tuple[float, float]]) -> Result:
