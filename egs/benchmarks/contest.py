@@ -30,9 +30,7 @@ class Result:
     note: str = ""
 
 
-def race(
-    contest: str, unit: str, contestants: Mapping[str, Work], rounds: int, notes: Mapping[str, str] | None = None
-) -> list[Result]:
+def race(contest: str, unit: str, contestants: Mapping[str, Work], rounds: int) -> list[Result]:
     """Units per second of every contestant, in turn, so that a busy moment of the machine befalls all of them."""
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     for work in contestants.values():
@@ -43,10 +41,7 @@ def race(
             amount = work()
             rates[name].append(amount / (time.perf_counter() - start))
     return [
-        Result(
-            contest, name, unit, median(rates[name]), min(rates[name]), max(rates[name]), (notes or {}).get(name, "")
-        )
-        for name in contestants
+        Result(contest, name, unit, median(rates[name]), min(rates[name]), max(rates[name])) for name in contestants
     ]
 
 

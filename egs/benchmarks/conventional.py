@@ -17,7 +17,7 @@ class ConventionalWaveNet(nn.Module):
         super().__init__()
         config = decoder.config
         width, layers = config.residual, len(decoder.dilations)
-        self.hop, self.output, self.past, self.predict = decoder.hop, decoder.output, decoder.past, decoder.predict
+        self.hop, self.output, self.past = decoder.hop, decoder.output, decoder.past
         self.shared = nn.ModuleList([decoder.hidden, decoder.final])
         self.dilated = nn.ModuleList(
             nn.Conv1d(width, 2 * width, config.kernel, dilation=dilation, bias=False) for dilation in decoder.dilations

@@ -73,9 +73,11 @@ class CpuSampler:
 
 def _run(function: Callable[..., None], *arguments: Any) -> None:
     """Call a compiled function, and say so if it has to be compiled first."""
+    kinds = tuple(map(numba.typeof, arguments))
     with _compiling:
-        notice = Timer(1.0, say, ["compiling the sampler; the next start on this machine will not need to"])
-        notice.start()
-        function.compile(tuple(map(numba.typeof, arguments)))
-        notice.cancel()
+        if kinds not in function.overloads:
+            notice = Timer(1.0, say, ["compiling the sampler; the next start on this machine will not need to"])
+            notice.start()
+            function.compile(kinds)
+            notice.cancel()
     function(*arguments)
