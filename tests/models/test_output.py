@@ -23,6 +23,15 @@ def test_mu_law_classes_survive_the_round_trip() -> None:
     assert torch.equal(mu_law_encode(mu_law_decode(classes)), classes)
 
 
+def test_a_fresh_embedding_holds_neighbouring_classes_closer_than_distant_ones() -> None:
+    torch.manual_seed(0)
+    embedding = MuLaw().past_layer(64).weight.detach()
+    size = embedding.square().mean()
+    assert 0.5 < size < 2
+    assert (embedding[1:] - embedding[:-1]).square().mean() < 0.01 * size
+    assert (embedding[128:] - embedding[:128]).square().mean() > size
+
+
 def test_mu_law_likelihood_of_even_odds_is_eight_bits() -> None:
     nats = MuLaw().negative_log_likelihood(torch.zeros(2, 3, 256), torch.rand(2, 3))
     assert torch.allclose(nats, torch.full((2, 3), 8 * math.log(2)))

@@ -54,10 +54,20 @@ class MuLaw:
 
     channels = MU + 1
     draws = 1
+    SPREAD = 4.0
+    """Deviation of the fresh embedding's frequencies, in radians over half the scale."""
 
     def past_layer(self, width: int) -> nn.Module:
-        """An embedding of the 256 classes."""
-        return nn.Embedding(self.channels, width)
+        """An embedding of the 256 classes: waves over the companded scale, so that neighbours look alike.
+
+        A random one would leave it to training to find out which classes are close.
+        """
+        embedding = nn.Embedding(self.channels, width)
+        scale = torch.linspace(-1, 1, self.channels).unsqueeze(1)
+        frequencies, phases = self.SPREAD * torch.randn(width), 2 * math.pi * torch.rand(width)
+        with torch.no_grad():
+            embedding.weight.copy_(math.sqrt(2) * torch.cos(frequencies * scale + phases))
+        return embedding
 
     def past(self, waveform: Tensor) -> Tensor:
         """Classes, int64."""

@@ -9,16 +9,18 @@ from vqspeech.models.vqvae import VQVAE
 from vqspeech.synthesis import sample
 
 TEMPERATURES = (0.6, 0.7, 0.8, 0.9, 1.0)
+AS_GOOD = 0.1
+"""Decibels that make no difference: dull speech is never far off, so of temperatures as good the highest is taken."""
 
 
 @torch.no_grad()
 def choose_temperature(model: VQVAE, speech: Batch, sample_rate: int) -> tuple[float, dict[float, float]]:
-    """The best of `TEMPERATURES` for copies of this speech, and the mean log-mel distance in dB of each.
+    """The highest of `TEMPERATURES` as good as the best for copies of this speech; each one's log-mel distance in dB.
 
     A model that is sure enough of itself sounds cleaner below 1. One that has seen little falls silent there: in a
     pause the likeliest next sample is another of the pause, and voices never begin.
     """
-    conditioning = model.conditioning(model.encode(speech.waveform).indices, speech.speaker)
+    conditioning = model.conditioning(model.encode(speech.waveform).latents, speech.speaker)
     distances = {}
     for temperature in TEMPERATURES:
         generators = [torch.Generator().manual_seed(0) for _ in conditioning]
@@ -27,4 +29,5 @@ def choose_temperature(model: VQVAE, speech: Batch, sample_rate: int) -> tuple[f
         distances[temperature] = float(
             np.mean([distance(*(log_mel(x[:length], sample_rate) for x in (copy, own))) for copy, own, length in pairs])
         )
-    return min(distances, key=distances.__getitem__), distances
+    best = min(distances.values())
+    return max(temperature for temperature in distances if distances[temperature] < best + AS_GOOD), distances
