@@ -54,3 +54,12 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path, name: str) -> None:
     file.unlink()
     with pytest.raises(VqspeechError, match=f"not a model folder: it has no {name}"):
         from_pretrained(tmp_path)
+
+
+def test_a_folder_from_before_the_third_kind_of_normalisation_is_read(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for written, meant in ((True, "frame"), (False, "none")):
+        config["model"]["bottleneck"]["normalise"] = written
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        assert from_pretrained(tmp_path).config.bottleneck.normalise == meant

@@ -56,7 +56,9 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
     assert (recordings / "recipes/vctk/exp/VCTK-Corpus-0.92_base/model.safetensors").exists()
 
 
-@pytest.mark.parametrize("readme", ["README.md", "recipes/vctk/README.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "readme", ["README.md", "recipes/vctk/README.md", "docs/architecture.md", "docs/units.md", "docs/bottlenecks.md"]
+)
 def test_every_link_leads_somewhere(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!https?://)([^)#]+)", text):

@@ -70,19 +70,33 @@ class Codec:
             raise VqspeechError(f"model {self.name} knows no speaker {speaker!r}{near}")
         return self.speakers.index(speaker)
 
-    def require_codes(self) -> None:
-        """Raise VqspeechError for a model trained without codes, whose units would say nothing."""
-        if self.config.bottleneck.name == "none":
+    def require_codes(self, discrete: bool = True) -> None:
+        """Raise VqspeechError for a model trained without codes, and unless not `discrete` for a continuous one."""
+        name = self.config.bottleneck.name
+        if name == "none":
             raise VqspeechError(f"model {self.name} was trained without codes, to compare with: name another model")
+        if discrete and not self.model.bottleneck.discrete:
+            raise VqspeechError(
+                f"model {self.name} has no discrete units: its bottleneck, {name}, is continuous; "
+                "vqspeech-convert works with it"
+            )
 
     def encode(self, waveform: np.ndarray, level: bool = True) -> np.ndarray:
         """Samples `[T]` at the model's rate -> units `[ceil(T / hop)]`, int64 in 0..K-1.
+
+        A continuous bottleneck gives frames `[ceil(T / hop), D]` in float32 instead, which `decode` takes as well.
 
         The level is brought to that of the training audio first, unless `level` is False.
         """
         waveform = _checked(waveform)
         gain = audio.level_gain(waveform, self.sample_rate) if level else 1.0
         return np.concatenate(list(self.encode_blocks([waveform], gain)))
+
+    def vectors(self, units: np.ndarray) -> np.ndarray:
+        """What the units `[N]` stand for in the decoder's eyes: the codes' vectors `[N, D]`, float32."""
+        indices = torch.from_numpy(self._checked_units(units)).to(self.device).unsqueeze(0)
+        with torch.no_grad():
+            return self.model.bottleneck.lookup(indices)[0].t().cpu().numpy()
 
     def encode_blocks(self, blocks: Iterable[np.ndarray], gain: float = 1.0) -> Iterator[np.ndarray]:
         """Blocks of samples `[T]`, to be multiplied by `gain`, -> blocks of units, those of the whole signal.
@@ -167,7 +181,7 @@ class Codec:
         is one stream, block by block. `heard(seconds)` is called with the seconds done so far.
         """
         row = self.speaker_index(speaker)
-        self.require_codes()
+        self.require_codes(discrete=False)
         temperature = self._checked_temperature(temperature)
         _check_seed(seed)
         total = 0
@@ -202,7 +216,9 @@ class Codec:
 
     def _encode_window(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
-        units = self.model.encode(samples).indices[0, window.frames].cpu().numpy()
+        codes = self.model.encode(samples)
+        units = codes.indices[0] if self.model.bottleneck.discrete else codes.latents[0].t()
+        units = units[window.frames].cpu().numpy()
         padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
         return units, np.square(padded.reshape(-1, self.hop)).mean(axis=1)[window.frames]
 
@@ -248,8 +264,8 @@ class Codec:
 
     def _conditioning(self, units: np.ndarray, speaker: int, chosen: slice | None = None) -> Tensor:
         """Conditioning frames `[n, C]` of the chosen units of an utterance, all by default."""
-        indices = torch.from_numpy(units).to(self.device).unsqueeze(0)
-        frames = self.model.conditioning(indices, torch.tensor([speaker], device=self.device))[0].t()
+        codes = torch.from_numpy(units.T).to(self.device).unsqueeze(0)
+        frames = self.model.conditioning(codes, torch.tensor([speaker], device=self.device))[0].t()
         if chosen is None:
             return frames
         rate = self.hop // self.model.decoder.hop
@@ -269,6 +285,11 @@ class Codec:
         hop = self.model.decoder.hop
         return [row[: len(own) * hop].cpu().numpy() for row, own in zip(drawn, frames, strict=True)]
 
+    def check_sampling(self, temperature: float | None, seed: int) -> None:
+        """Raise VqspeechError for a temperature or seed that sampling would refuse."""
+        self._checked_temperature(temperature)
+        _check_seed(seed)
+
     def _checked_temperature(self, temperature: float | None) -> float:
         """The temperature asked for, or the model's own."""
         if temperature is None:
@@ -281,6 +302,11 @@ class Codec:
 
     def _checked_units(self, units: Sequence[int] | np.ndarray) -> np.ndarray:
         array = np.asarray(units)
+        if not self.model.bottleneck.discrete:
+            if array.ndim != 2 or len(array) == 0 or array.shape[1] != self.config.bottleneck.dim:
+                expected = f"expected [N, {self.config.bottleneck.dim}], N > 0"
+                raise VqspeechError(f"cannot decode frames of shape {array.shape}: {expected}")
+            return array.astype(np.float32)
         if array.ndim != 1 or len(array) == 0:
             raise VqspeechError(f"cannot decode units of shape {array.shape}: expected [N], N > 0")
         if array.dtype.kind not in "iu":

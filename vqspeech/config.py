@@ -17,6 +17,10 @@ SamplerName = Literal["auto", "cpu", "cpu-float32", "cuda-graph", "cuda-triton",
 `cuda-graph` for many streams on a GPU, `cuda-triton` for few."""
 
 
+MOST_CODES = 2**20
+"""Codes are counted one by one, so that many more would fill the memory."""
+
+
 class ConfigError(UsageError):
     """A setting that does not exist or cannot hold that value."""
 
@@ -29,6 +33,11 @@ class _Checked:
             value = getattr(self, name)
             if min(value if isinstance(value, tuple) else (value,), default=least) < least:
                 raise ConfigError(f"{name}: {value} is below {least:g}")
+
+    def _at_most(self, most: float, *names: str) -> None:
+        for name in names:
+            if getattr(self, name) > most:
+                raise ConfigError(f"{name}: {getattr(self, name)} is above {most:g}")
 
 
 @dataclass(frozen=True)
@@ -52,20 +61,25 @@ class EncoderConfig(_Checked):
 class BottleneckConfig(_Checked):
     """What stands between encoder and decoder."""
 
-    name: Literal["vq", "none"] = "vq"
-    """vq: nearest code; none: nothing passes (the same decoder trained without codes)."""
+    name: Literal["vq", "nsvq", "soft_em", "gumbel", "nvil", "vimco", "fsq", "rvq", "vae", "ae", "none"] = "vq"
+    """vq: nearest code; nsvq: noise substitution; soft_em: several codes by closeness; gumbel: relaxed draws; nvil and
+    vimco: score-function estimators; fsq: finite scalars; rvq: a stack of vq; vae: Gaussian; ae: everything passes;
+    none: nothing passes (the same decoder trained without codes)."""
     codes: int = 512
-    """K, the number of codes."""
+    """K, the number of codes; of each stage for rvq."""
     dim: int = 64
     """D, the width of a code."""
+    code_dim: int = 0
+    """Width in which frames and codes are compared (vq, nsvq, soft_em, rvq); 0 for D (Yu et al. 2022, section 3.2)."""
     beta: float = 0.25
-    """Weight of the commitment loss."""
+    """Weight of the commitment loss (vq, soft_em, rvq)."""
     codebook: Literal["ema", "loss"] = "ema"
-    """How codes follow the encoder: exponential moving averages (appendix A.1) or the codebook loss."""
+    """How codes follow the encoder (vq, rvq): exponential moving averages (appendix A.1) or the codebook loss."""
     ema_decay: float = 0.99
     """Decay of the moving averages, per step."""
-    normalise: bool = True
-    """Scale every frame of the encoder's output to unit variance over its D values."""
+    normalise: Literal["frame", "unit", "none"] = "frame"
+    """What is done to every frame before it is compared with the codes: zero mean and unit variance over its values, or
+    unit length for frames and codes both (times the root of the width), or nothing."""
     start_steps: int = 200
     """Steps with unquantised latents before k-means places the codes; 0 places them before the first step."""
     kmeans: bool = True
@@ -74,11 +88,46 @@ class BottleneckConfig(_Checked):
     """A code used less often than this share of the mean use is moved to a frame of the batch; 0 never."""
     jitter: float = 0.0
     """Probability that a frame takes a neighbour's code in training (Chorowski et al. 2019, section III-D)."""
+    draws: int = 4
+    """Codes drawn for a frame in training: m of soft_em, M of nvil and vimco."""
+    kl: float = 1.0
+    """Weight of the divergence from the prior (gumbel, nvil, vae); with 1 the loss is the bound."""
+    temperature: float = 1.0
+    """Of the relaxed draws of gumbel at first."""
+    final_temperature: float = 0.5
+    """And after `anneal_steps`."""
+    anneal_steps: int = 10_000
+    """Steps in which the temperature falls, by the same factor each."""
+    levels: tuple[int, ...] = (8, 8, 8)
+    """Values of each of the numbers that fsq rounds; their product is the number of codes."""
+    stages: int = 2
+    """Quantisers of rvq, one after another."""
+    free_nats: float = 0.0
+    """Nats a dimension and frame that vae may spend for nothing (free bits)."""
+
+    @property
+    def places_codes(self) -> bool:
+        """Whether codes are placed among the encoder's frames after `start_steps`."""
+        return self.name in ("vq", "nsvq", "soft_em", "rvq")
 
     def __post_init__(self) -> None:
-        self._at_least(2, "codes")
-        self._at_least(1, "dim")
-        self._at_least(0, "beta", "ema_decay", "start_steps", "restart", "jitter")
+        self._at_least(2, "codes", "levels")
+        self._at_least(1, "dim", "draws", "stages", "anneal_steps")
+        self._at_least(0, "code_dim", "beta", "ema_decay", "start_steps", "restart", "jitter", "kl", "free_nats")
+        if not self.levels:
+            raise ConfigError("levels: fsq needs at least one number")
+        if self.name == "vimco" and self.draws < 2:
+            raise ConfigError(f"draws: vimco compares draws with each other and needs 2 or more, not {self.draws}")
+        self._at_most(1, "ema_decay", "jitter")
+        if self.code_dim in (1, 2) and self.normalise == "frame":
+            raise ConfigError(f"code_dim: {self.code_dim} values of zero mean and unit variance say at most one bit")
+        if prod(self.levels) > MOST_CODES:
+            raise ConfigError(f"levels: {self.levels} make more than {MOST_CODES} codes")
+        for name in ("temperature", "final_temperature"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name}: {getattr(self, name)} is not above 0")
+        if self.name == "rvq" and self.codes**self.stages > MOST_CODES:
+            raise ConfigError(f"stages: {self.codes} codes in {self.stages} stages are more than {MOST_CODES} in all")
 
 
 @dataclass(frozen=True)
@@ -113,6 +162,7 @@ class DecoderConfig(_Checked):
         self._at_least(1, "cycle", "residual", "skip", "mixtures")
         self._at_least(1, "conditioning", "conditioning_hop", "conditioning_dilations")
         self._at_least(0, "past_dropout")
+        self._at_most(1, "past_dropout")
 
 
 @dataclass(frozen=True)
@@ -180,6 +230,49 @@ class TrainingConfig(_Checked):
 
 
 @dataclass(frozen=True)
+class PriorConfig(_Checked):
+    """The Transformer over codes."""
+
+    width: int = 192
+    """Channels; a multiple of twice the heads."""
+    layers: int = 4
+    """Of attention and feed-forward network."""
+    heads: int = 4
+    """Of attention."""
+    window: int = 256
+    """Codes that each layer looks back over."""
+    dropout: float = 0.1
+    """Share of each layer's output that is dropped in training."""
+    speaker: bool = True
+    """Whether the prior knows who speaks."""
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "width", "layers", "heads", "window")
+        self._at_least(0, "dropout")
+        self._at_most(0.9, "dropout")
+        if self.width % (2 * self.heads):
+            raise ConfigError(f"width: {self.width} is no multiple of twice the {self.heads} heads")
+
+
+@dataclass(frozen=True)
+class PriorTraining:
+    """A prior and how it is trained; a crop is counted in codes."""
+
+    model: PriorConfig = field(default_factory=PriorConfig)
+    training: TrainingConfig = field(
+        default_factory=lambda: TrainingConfig(
+            max_steps=5000,
+            batch_size=8,
+            crop=512,
+            learning_rate=1e-3,
+            weight_decay=0.01,
+            weight_ema=0.99,
+            log_every=250,
+        )
+    )
+
+
+@dataclass(frozen=True)
 class Config:
     """A model and how it is trained."""
 
@@ -187,8 +280,8 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
 
-def load_config(path: Path) -> Config:
-    """Read a YAML file into a `Config`; raises ConfigError naming an unknown key and the nearest known one."""
+def load_config(path: Path, cls: type[T] = Config) -> T:
+    """Read a YAML file into a config dataclass; raises ConfigError naming an unknown key and the nearest known one."""
     import yaml
 
     try:
@@ -197,10 +290,17 @@ def load_config(path: Path) -> Config:
         raise VqspeechError(f"{path}: cannot read the config: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    return from_dict(Config, values, where=str(path))
+    return from_dict(cls, _onto(to_dict(cls()), values), where=str(path))
 
 
-def override(config: Config, settings: dict[str, str]) -> Config:
+def _onto(defaults: Any, values: Any) -> Any:
+    """Values over defaults, setting by setting: a default can depend on where a dataclass stands."""
+    if not isinstance(defaults, dict) or not isinstance(values, dict):
+        return values
+    return {**defaults, **{key: _onto(defaults.get(key), value) for key, value in values.items()}}
+
+
+def override(config: T, settings: dict[str, str]) -> T:
     """Apply dotted settings such as `{"training.max_minutes": "5"}`; values are read as YAML scalars."""
     import yaml
 
@@ -216,7 +316,7 @@ def override(config: Config, settings: dict[str, str]) -> Config:
             node[last] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--{key}: {text!r} is not a YAML value") from error
-    return from_dict(Config, values, where="settings")
+    return from_dict(type(config), values, where="settings")
 
 
 def to_dict(config: Any) -> dict[str, Any]:

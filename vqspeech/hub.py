@@ -57,9 +57,13 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
     try:
         values = json.loads(config_file.read_text(encoding="utf-8"))
         version, speakers, settings = values["format"], tuple(values["speakers"]), values["model"]
+        bottleneck = settings.get("bottleneck", {})
+        if isinstance(bottleneck.get("normalise"), bool):
+            # Written so until there was a third choice.
+            bottleneck["normalise"] = "frame" if bottleneck["normalise"] else "none"
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a model folder: it has no {CONFIG}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise VqspeechError(f"{config_file}: damaged: {error}") from error
     if version != FORMAT:
         raise VqspeechError(

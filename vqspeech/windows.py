@@ -50,15 +50,17 @@ class Stretch(NamedTuple):
 def cut_at_pauses(
     blocks: Iterable[tuple[np.ndarray, np.ndarray]], shortest: int, margin: int, smooth: int = 9
 ) -> Iterator[Stretch]:
-    """Cut a sequence, which comes in blocks of items `[n]` and their power `[n]`, where it is quietest.
+    """Cut a sequence, which comes in blocks of items `[n, ...]` and their power `[n]`, where it is quietest.
 
     Parts are `shortest` to twice as long (the last, or an only one, from nothing on) and come with `margin` items of
     their neighbours. Power is averaged over `smooth` items.
     """
-    items, powers = np.zeros(0, np.int64), np.zeros(0)
+    items: np.ndarray | None = None
+    powers = np.zeros(0)
     before = 0  # the items held that belong to the part before
     for block, power in blocks:
-        items, powers = np.concatenate([items, block]), np.concatenate([powers, power])
+        items = block if items is None else np.concatenate([items, block])
+        powers = np.concatenate([powers, power])
         while len(items) - before >= 2 * shortest + margin:
             begin = before + shortest
             quiet = np.convolve(powers[begin : begin + shortest], np.ones(min(smooth, shortest)), "valid").argmin()
@@ -66,7 +68,7 @@ def cut_at_pauses(
             yield Stretch(items[: last + margin], before, last)
             forgotten = max(0, last - margin)
             items, powers, before = items[forgotten:], powers[forgotten:], last - forgotten
-    if len(items) > before:
+    if items is not None and len(items) > before:
         yield Stretch(items, before, len(items))
 
 

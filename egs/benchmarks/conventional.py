@@ -71,7 +71,73 @@ def sample_with_full_receptive_field(decoder: WaveNet, conditioning: Tensor, sam
     frames = conditioning[:, :, : waveform.shape[1] // hop]
     drawn = []
     for _ in range(samples):
+        # The last place is the one to fill: a prediction looks at the samples before its own.
+        waveform = functional.pad(waveform[:, 1:], (0, 1))
         parameters = decoder(waveform, frames)[:, -1]
         drawn.append(decoder.output.sample(parameters, 1.0, torch.rand(1, decoder.output.draws)))
-        waveform = torch.cat([waveform[:, 1:], drawn[-1][:, None]], dim=1)
+        waveform[:, -1] = drawn[-1]
     return torch.stack(drawn, dim=1)
+
+
+class CachedSampler:
+    """The fastest plain torch that we know for one stream: every product on a vector, in place, on views made once.
+
+    Row t of a layer's memory holds its inputs at t - (k-1)d .. t, so that a layer is one product for all taps; residual
+    and skip are another.
+    """
+
+    def __init__(self, decoder: WaveNet) -> None:
+        config = decoder.config
+        self.decoder, width, taps = decoder, config.residual, config.kernel
+        layers = len(decoder.dilations)
+        # The oldest tap first, as the memory's rows have it.
+        dilated = decoder.dilated.detach().flip(1).reshape(layers, taps * width, 2 * width)
+        self.dilated = dilated.transpose(1, 2).contiguous()
+        residual = functional.pad(decoder.residual.detach(), (0, 0, 0, 0, 0, 1)).transpose(1, 2)
+        skip = decoder.skip.weight.detach().view(config.skip, layers, width).permute(1, 0, 2)
+        self.onward = torch.cat([residual, skip], dim=1).contiguous()
+        self.bias = functional.pad(decoder.residual_bias.detach(), (0, config.skip, 0, 1))
+        self.state = torch.zeros(width + config.skip)
+        self.x, self.skips = self.state[:width], self.state[width:]
+        self.memories: list[tuple[list[Tensor], list[list[Tensor]]]] = []
+        for dilation in decoder.dilations:
+            length = (taps - 1) * dilation + 1
+            memory = torch.zeros(length, taps * width)
+            rows = list(memory)
+            parts = [list(part) for part in memory.split(width, dim=1)]
+            # Where the input at t is wanted: at once as the last part, one dilation later as the one before, and so on.
+            places = [
+                [part[(t + (taps - 1 - tap) * dilation) % length] for tap, part in enumerate(parts)]
+                for t in range(length)
+            ]
+            self.memories.append((rows, places))
+        self.previous = torch.zeros(1)
+        self.clock = 0
+
+    @torch.no_grad()
+    def draw(self, gates: Tensor, uniform: Tensor, temperature: float) -> Tensor:
+        """Continue by n frames: gates `[L, n, 1, 2R]`, uniform `[n * hop, 1, draws]` -> samples `[n * hop]`."""
+        output, drawn = self.decoder.output, []
+        frames = [list(frame) for frame in gates[:, :, 0].transpose(0, 1)]
+        for t, chances in enumerate(uniform):
+            parameters = self._step(output.past(self.previous), frames[t // self.decoder.hop])
+            self.previous = output.sample(parameters, temperature, chances)
+            drawn.append(self.previous)
+        return torch.cat(drawn)
+
+    def _step(self, past: Tensor, gates: list[Tensor]) -> Tensor:
+        """The output's parameters `[1, channels]`."""
+        decoder, width = self.decoder, self.x.shape[0]
+        self.x.copy_(decoder.past(past)[0])
+        self.skips.copy_(decoder.skip.bias)
+        for (rows, places), weight, gate, onward, bias in zip(
+            self.memories, self.dilated, gates, self.onward, self.bias, strict=True
+        ):
+            slot = self.clock % len(rows)
+            for place in places[slot]:
+                place.copy_(self.x)
+            z = torch.addmv(gate, weight, rows[slot])
+            activation = z[:width].tanh_().mul_(z[width:].sigmoid_())
+            self.state.add_(bias).addmv_(onward, activation)
+        self.clock += 1
+        return decoder.final(decoder.hidden(self.skips.relu().unsqueeze(0)).relu_())

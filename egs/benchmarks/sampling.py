@@ -6,13 +6,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from contest import Result, race
-from conventional import sample_with_full_receptive_field
+from conventional import CachedSampler, sample_with_full_receptive_field
 from numba import njit
 
 from vqspeech.config import DecoderConfig
 from vqspeech.models.wavenet import WaveNet
 from vqspeech.synthesis.cpu import CpuSampler
-from vqspeech.synthesis.reference import ReferenceSampler
 
 SIZES = {
     "base, 20 layers x 64": {"layers": 20, "cycle": 10, "residual": 64, "skip": 128, "conditioning": 128},
@@ -28,7 +27,7 @@ def one_stream(decoder: WaveNet, name: str, rounds: int, vocoder: bool) -> list[
     """One stream on one core."""
     contestants = {
         "plain torch, whole receptive field": lambda: full(decoder, 4),
-        "plain torch, cached": drawing(decoder, ReferenceSampler(decoder, 1), 1, 2),
+        "plain torch, cached": drawing(decoder, CachedSampler(decoder), 1, 4),
         "ours, float32": drawing(decoder, CpuSampler(decoder, 1, half=False, threads=1), 1, 64),
         "ours, bfloat16 weights": drawing(decoder, CpuSampler(decoder, 1, threads=1), 1, 128),
     }
@@ -47,7 +46,7 @@ def many_streams(decoder: WaveNet, name: str, rounds: int, threads: int) -> list
     return race(f"sampling in all, bfloat16 weights, {cores}: {name}", "samples/s", contestants, rounds)
 
 
-def drawing(decoder: WaveNet, sampler: CpuSampler | ReferenceSampler, streams: int, frames: int) -> Callable[[], float]:
+def drawing(decoder: WaveNet, sampler: CpuSampler | CachedSampler, streams: int, frames: int) -> Callable[[], float]:
     """Draw so many frames of so many streams, conditioning projected as in use."""
     conditioning = torch.randn(streams, decoder.config.conditioning, frames)
     uniform = torch.rand(frames * decoder.hop, streams, decoder.output.draws)

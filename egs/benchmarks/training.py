@@ -26,7 +26,7 @@ def results(config: Config, data: Path, steps: int, batch_size: int) -> list[Res
     crops = Crops(train, speakers, config.training.crop, batch_size, config.model.sample_rate, seed=0, steps=steps)
     torch.manual_seed(0)
     ours = VQVAE(config.model, len(speakers))
-    frames = torch.cat([ours.encoder(crops[step].waveform).detach().flatten(2) for step in range(8)])
+    frames = torch.cat([ours.encoder(crops[step].waveform).detach() for step in range(8)])
     ours.bottleneck.start(frames.transpose(1, 2).reshape(-1, frames.shape[1]))
     theirs = copy.deepcopy(ours)
     theirs.decoder = _Decoder(theirs.decoder)

@@ -13,6 +13,7 @@ expdir=exp
 ngpu=0
 skip_bad=false
 prepare_args=
+bottleneck=
 train_args=
 no_codes_steps=3000
 evaluate_args=
@@ -30,6 +31,8 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
   --skip-bad BOOL      carry on past bad utterances and count them (default: $skip_bad)
   --prepare-args ARGS  further flags of vqspeech-prepare, such as '--allow-pipes'
   --train-config FILE  the model and its training (default: $train_config; see recipes/vctk/conf)
+  --bottleneck NAME    what stands between encoder and decoder, instead of the configuration's: vq, nsvq, soft_em,
+                       gumbel, nvil, vimco, fsq, rvq, or without discrete units vae, ae (see docs/bottlenecks.md)
   --train-args ARGS    further flags of vqspeech-train, such as '--training.max_minutes 5'
   --evaluate-args ARGS further flags of vqspeech-evaluate, such as '--copies 100'
   --no-codes-steps N   steps of the same decoder trained without codes, at most the model's (default: $no_codes_steps)
@@ -67,6 +70,9 @@ if [ -n "$corpus" ]; then
   corpus=$(cd "$corpus" && pwd) # its name is the last part, even of '..'
 fi
 
+[[ $bottleneck == @(|vq|nsvq|soft_em|gumbel|nvil|vimco|fsq|rvq|vae|ae) ]] ||
+  option_error "no --bottleneck $bottleneck: see --help"
+
 cd "$recipe"
 [ -r "$train_config" ] || option_error "no file --train-config $train_config"
 . ./path.sh
@@ -87,7 +93,7 @@ fi
 name=${name//[^A-Za-z0-9._-]/_}
 data=data/$name
 dump=dump/$name
-exp=$expdir/${name}_$(basename "$train_config" .yaml)
+exp=$expdir/${name}_$(basename "$train_config" .yaml)${bottleneck:+_$bottleneck}
 no_codes=${exp}_no-codes
 [ ! "$corpus" -ef "$dump" ] || option_error "--corpus $corpus is what this recipe made of a corpus"
 
@@ -98,7 +104,7 @@ prepare_flags=("${source[@]}" --mic "$mic" ${labels:+--labels "$labels"} $prepar
 train_flags=(--accelerator cpu)
 [ "$ngpu" = 0 ] || train_flags=(--accelerator cuda --devices "$ngpu")
 # shellcheck disable=SC2206
-train_flags+=($train_args ${VQSPEECH_TRAIN_ARGS:-})
+train_flags+=(${bottleneck:+--model.bottleneck.name "$bottleneck"} $train_args ${VQSPEECH_TRAIN_ARGS:-})
 
 make_miniature() {
   rm -rf downloads/miniature "$marker.done"
@@ -193,16 +199,24 @@ run_stage 1 "data directories" "data/.$name" "$data_settings" prepare
 run_stage 2 "training" "$exp/.train" "$train_settings" train "$exp"
 run_stage 3 "training without codes" "$no_codes/.train" "$train_settings" train_without_codes
 model=$(checksum "$exp/model.safetensors" "$no_codes/model.safetensors")
-run_stage 4 "units" "$exp/.units" "$model" extract_units
-run_stage 5 "copies and conversions" "$exp/.decode" "$model" decode
+if grep -qE '"name": "(vae|ae)"' "$exp/config.json" 2>/dev/null; then
+  log "stages 4 and 5 are left out: the bottleneck has no discrete units"
+else
+  run_stage 4 "units" "$exp/.units" "$model" extract_units
+  run_stage 5 "copies and conversions" "$exp/.decode" "$model" decode
+fi
 run_stage 6 "evaluation" "$exp/.evaluate" "$model $evaluate_args ${VQSPEECH_EVALUATE_ARGS:-}" evaluate
 run_stage 7 "results" "$exp/.results" "$(checksum "$exp/results/results.json")" publish
 
 if [ "$stop_stage" -ge 7 ]; then
   cat "$expdir/RESULTS.md"
   here=$(cd "$exp" && pwd)
+  wavs=("$here/results/wav")
+  [ ! -d "$here/wav" ] || wavs=("$here/wav" "${wavs[@]}")
   # wav/VOICE/SPEAKER_NAME.wav is a conversion where the voice is not the speaker's own.
-  wav=$(find "$here/wav" -name '*.wav' | sort | grep -v -e /source/ -e '/\([^/]*\)/\1[^/]*$' | sed -n 1p || true)
-  log "units: $here/units; converted voices: $here/wav and $here/results/wav"
+  wav=$(find "${wavs[@]}" -name '*.wav' | sort |
+    grep -v -e /source/ -e /copy/ -e '/\([^/]*\)/\1[^/]*$' | sed -n 1p || true)
+  [ ! -d "$here/units" ] || log "units: $here/units"
+  log "converted voices: ${wavs[*]}"
   log "to hear one: ffplay -nodisp -autoexit '$wav'"
 fi

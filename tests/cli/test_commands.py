@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 import vqspeech
 from tests.speech import RATE, make_data_dir, voice
@@ -20,7 +21,7 @@ from tests.tiny import save_tiny_model, tiny_config
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
 
-COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate")
+COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate", "train_prior", "sample", "export", "import_")
 SPEAKERS = ("x01", "x02")
 Run = Callable[..., tuple[int, str, str]]
 Remember = Callable[[str, str], dict[str, Any]]
@@ -55,9 +56,14 @@ def speech(path: Path, seconds: float = 0.1) -> Path:
     return path
 
 
+def program(command: str) -> str:
+    """What the command is called."""
+    return "vqspeech-" + command.strip("_").replace("_", "-")
+
+
 def one_line(err: str) -> str:
     """The error, which has to be the only line besides those of progress."""
-    errors = [line for line in err.splitlines() if not re.match(r"(convert|decode|units|prepare): \d", line)]
+    errors = [line for line in err.splitlines() if not re.match(r"(convert|decode|units|prepare|train): \d", line)]
     assert len(errors) == 1, err
     return errors[0]
 
@@ -75,8 +81,9 @@ def test_help_tells_every_flag_and_imports_nothing_heavy(command: str):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"usage: vqspeech-{command} " in done.stdout
-    assert f"example:\n  vqspeech-{command} " in done.stdout
+    name = program(command)
+    assert f"usage: {name} " in done.stdout
+    assert f"example:\n  {name} " in done.stdout
     # argparse shows a parameter without a text as its bare name.
     assert "None" not in done.stdout
 
@@ -85,7 +92,7 @@ def test_train_help_lists_the_settings(run: Run):
     _, out, _ = run("train", "--help")
     assert "--training.max_minutes" in out
     assert "--model.bottleneck.codes CODES" in out
-    assert "K, the number of codes. (default: 512)" in " ".join(out.split())
+    assert "K, the number of codes; of each stage for rvq. (default: 512)" in " ".join(out.split())
 
 
 def test_convert_names_its_output_after_source_and_speaker(run: Run, model: Path, tmp_path: Path):
@@ -163,6 +170,84 @@ def test_convert_refuses_a_model_without_codes(run: Run, tmp_path: Path):
     code, _, err = run("convert", "--model", "none", "--src", speech(tmp_path / "a.wav"), "--speaker", "x01")
     assert code == 1
     assert "model none was trained without codes" in one_line(err)
+
+
+def test_a_continuous_bottleneck_converts_but_has_no_units(run: Run, tmp_path: Path):
+    save_pretrained(tmp_path / "vae", VQVAE(tiny_config(name="vae").model, 2), SPEAKERS, {})
+    code, out, err = run("convert", "--model", "vae", "--src", speech(tmp_path / "a.wav"), "--speaker", "x01")
+    assert (code, out) == (0, "a_x01.wav\n"), err
+    make_data_dir(tmp_path / "data", utterances=1, seconds=0.11)
+    code, _, err = run("units", "--model", "vae", "--data", "data", "--out", "units")
+    assert code == 1
+    assert "has no discrete units: its bottleneck, vae, is continuous" in one_line(err)
+
+
+def test_a_prior_is_trained_on_units_and_sampled_from(run: Run, model: Path, tmp_path: Path):
+    make_data_dir(tmp_path / "data", utterances=2, seconds=0.5)
+    assert run("units", "--model", model, "--data", "data", "--out", "units")[0] == 0
+    settings = ("--training.max_steps", 3, "--model.width", 16, "--model.heads", 2)
+    code, out, err = run("train_prior", "--units", "units", "--dev", "units", "--out", "prior", *settings)
+    assert code == 0, err
+    names = [line.split("\t")[0] for line in out.splitlines()]
+    assert names == ["prior", "uniform", "histogram", "bigram", "autoregressive"]
+    assert out.splitlines()[1] == "uniform\t4.000"  # 16 codes
+    arguments = ("--model", model, "--prior", "prior", "--speaker", "x02", "--seconds", 0.2, "-n", 2)
+    code, out, err = run("sample", *arguments, "--out", "samples")
+    assert (code, out) == (0, "samples/x02/autoregressive-1.wav\nsamples/x02/autoregressive-2.wav\n"), err
+    one, two = (soundfile.read(path)[0] for path in out.split())
+    assert len(one) == len(two) == round(0.2 * RATE)
+    assert not np.array_equal(one, two)
+    # The units are there as well, and say the same.
+    decoded = run("decode", "--model", model, "--units", "samples", "--speaker", "x02", "--out", "again")
+    assert decoded[0] == 0
+    assert np.array_equal(soundfile.read("again/x02/autoregressive-1.wav")[0], one)
+    assert "holds units already" in one_line(run("sample", *arguments, "--out", "samples")[2])
+    run("sample", *arguments, "--out", "same")
+    assert (tmp_path / "same/units.txt").read_text() == (tmp_path / "samples/units.txt").read_text()
+
+
+def test_sampling_refuses_what_does_not_fit(run: Run, model: Path, tmp_path: Path):
+    make_data_dir(tmp_path / "data", utterances=2, seconds=0.3)
+    run("units", "--model", model, "--data", "data", "--out", "units")
+    settings = ("--training.max_steps", 1, "--model.width", 16, "--model.heads", 2)
+    assert run("train_prior", "--units", "units", "--dev", "units", "--out", "merged", "--merge", *settings)[0] == 0
+    arguments = ("--model", model, "--speaker", "x01", "--out", "samples")
+    for more, code, says in (
+        (("--prior", "merged"), 1, "runs merged"),
+        (("--prior", "nowhere"), 1, "not a prior"),
+        (("--seconds", 0), 2, "give more than 0 seconds"),
+        (("--top-p", 0), 2, "--top-p 0"),
+        (("--scheme", "bigram"), 2, "is not one of"),
+    ):
+        ended, _, err = run("sample", *arguments, *more)
+        assert (ended, says in one_line(err)) == (code, True), err
+    run("train_prior", "--units", "units", "--dev", "units", "--out", "prior", *settings)
+    prompt = speech(tmp_path / "a.wav", seconds=0.5)
+    err = run("sample", *arguments, "--prior", "prior", "--prompt", prompt, "--seconds", 0.4)[2]
+    assert "--seconds has to be more" in one_line(err)
+    other = save_tiny_model(tmp_path / "other", SPEAKERS)
+    other.bottleneck.start(torch.randn(100, 4))
+    save_pretrained(tmp_path / "other", other, SPEAKERS, {})
+    err = run("sample", *arguments[2:], "--model", "other", "--prior", "prior")[2]
+    assert "other weights than this model's" in one_line(err)
+    assert not (tmp_path / "samples").exists()
+
+
+def test_units_go_out_and_come_back(run: Run, model: Path, tmp_path: Path):
+    make_data_dir(tmp_path / "data", utterances=2, seconds=0.11)
+    run("units", "--model", model, "--data", "data", "--out", "units")
+    arguments = ("--units", "units", "--format", "espnet", "--dedup", "--data", "data", "--out", "espnet")
+    assert run("export", *arguments)[:2] == (0, "espnet\n")
+    assert "exists already" in one_line(run("export", *arguments)[2])
+    assert run("export", *arguments, "-f")[0] == 0
+    arguments = ("--source", "espnet", "--out", "back")
+    assert run("import_", *arguments)[:2] == (0, "back/units.txt\n")
+    assert "holds units already" in one_line(run("import_", *arguments)[2])
+    assert run("import_", *arguments, "-f")[0] == 0
+    assert (tmp_path / "back/units.txt").read_text() == (tmp_path / "units/units.txt").read_text()
+    code, _, err = run("import_", "--source", "nowhere", "--out", "x")
+    assert (code, "nowhere" in one_line(err)) == (1, True)
+    assert run("export", "--units", "units", "--format", "excel", "--out", "x")[0] == 2
 
 
 def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
@@ -319,4 +404,4 @@ def test_prepare_wants_one_corpus(run: Run):
 
 def test_every_command_tells_its_version(run: Run):
     for command in COMMANDS:
-        assert run(command, "--version") == (0, f"vqspeech-{command} {vqspeech.__version__}\n", "")
+        assert run(command, "--version") == (0, f"{program(command)} {vqspeech.__version__}\n", "")

@@ -16,6 +16,12 @@ SIMILARITY = {
     "source_to_target": -0.05,
     "source_to_source": 0.71,
 }
+PURITY = {
+    "phone_purity": 0.35,
+    "cluster_purity": 0.12,
+    "pnmi": 0.25,
+    "boundaries": {"precision": 0.4, "recall": 0.8, "f1": 0.53, "r_value": 0.1},
+}
 RESULTS = {
     "command": "bash recipes/vctk/run.sh",
     "date": "2000-01-01",
@@ -47,7 +53,15 @@ RESULTS = {
         "utterances": 40,
     },
     "codes_unseen": None,
-    "phones": {"accuracy": 0.333, "commonest": 0.07, "random": 0.071, "mfcc_kmeans": 0.3, "phones": 41},
+    "phones": {
+        "accuracy": 0.333,
+        "commonest": 0.07,
+        "random": 0.071,
+        "mfcc_kmeans": 0.3,
+        "phones": 41,
+        **PURITY,
+        "beside": PURITY,
+    },
     "speed": {"training": 0.2, "encoding": 0.01, "sampling": 0.5},
     "nearest": {
         "accuracy": 0.95,

@@ -63,7 +63,7 @@ def convert(
         raise UsageError(f"--out {out}: write one of {' '.join(audio.WRITTEN_FORMATS)}")
     _check_writable(out)
     codec = vqspeech.load(folder, sampler=sampler)
-    codec.require_codes()
+    codec.require_codes(discrete=False)
     codec.speaker_index(speaker)
     rate = codec.sample_rate
     # The file is read twice, once for its level, so that an hour takes no more memory than a minute.

@@ -21,7 +21,7 @@ from vqspeech import __version__
 from vqspeech.errors import UsageError, VqspeechError, did_you_mean
 
 Command = Callable[..., None]
-SHORT_FLAGS = {"--force": "-f"}
+SHORT_FLAGS = {"--force": "-f", "--number": "-n"}
 EXPECTED = r"Expected a (?:<class '(?P<type>int|float)'>|typing.Literal\[(?P<choices>.+?)\])"
 TYPES_IN_WORDS = {"int": "a whole number", "float": "a number"}
 
@@ -61,13 +61,14 @@ def parse(command: Command, arguments: Sequence[str], settings: type | None = No
     """
     parser = _Parser(command)
     if settings is not None:
-        parser.add_settings(settings)
+        parser.add_settings(settings())
     parser.check_flags(arguments)
     return dict(parser.parse_args(list(arguments)).items())
 
 
 def _name(command: Command) -> str:
-    return "vqspeech-" + command.__name__.replace("_", "-")
+    # `import_` is how Python lets a function be called so.
+    return "vqspeech-" + command.__name__.strip("_").replace("_", "-")
 
 
 def _explain(error: Exception) -> str:
@@ -133,17 +134,17 @@ class _Parser(ArgumentParser):
         short = [SHORT_FLAGS[flag] for flag in flags if flag in SHORT_FLAGS]
         return super().add_argument(*short, *flags, **options)
 
-    def add_settings(self, settings: type, prefix: str = "") -> None:
-        """Add a dotted flag, kept as text, for each key of a dataclass; its docstring is the help."""
-        document = docstring_parser.parse_from_object(settings)
+    def add_settings(self, settings: Any, prefix: str = "") -> None:
+        """Add a dotted flag, kept as text, for each key of a dataclass's defaults; its docstring is the help."""
+        document = docstring_parser.parse_from_object(type(settings))
         group = self.add_argument_group(document.short_description.rstrip("."))
         help = {param.arg_name: param.description for param in document.params}
         for field in dataclasses.fields(settings):
-            flag = f"--{prefix}{field.name}"
-            if dataclasses.is_dataclass(field.type):
-                self.add_settings(field.type, f"{prefix}{field.name}.")
+            flag, value = f"--{prefix}{field.name}", getattr(settings, field.name)
+            if dataclasses.is_dataclass(value):
+                self.add_settings(value, f"{prefix}{field.name}.")
             else:
-                default = json.dumps(field.default).strip('"')
+                default = json.dumps(value).strip('"')
                 text = f"{help[field.name]} (default: {default})"
                 group.add_argument(flag, default=argparse.SUPPRESS, help=text)
 

@@ -10,11 +10,11 @@ def units(*, data: Path, out: Path, model: Path | None = None, skip_bad: bool = 
     """Write the units of every utterance of a data directory.
 
     units.txt has a line an utterance: its id, then one integer from 0 to K-1 for each frame. units.json tells
-    K, the samples a frame, the sample rate and the model.
+    K, the samples a frame, the sample rate and the model; utt2spk who spoke.
 
     Args:
         data: Kaldi data directory
-        out: folder for units.txt and units.json
+        out: folder for units.txt, units.json and utt2spk
         model: model folder (default: $VQSPEECH_MODEL)
         skip_bad: carry on past unreadable utterances and name them
         force: replace units of another model or of other data

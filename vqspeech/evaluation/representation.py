@@ -3,25 +3,36 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
 from vqspeech.evaluation.codes import bitrates, code_usage
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure
-from vqspeech.evaluation.phones import frame_labels, phone_accuracy
+from vqspeech.evaluation.phones import frame_labels, is_speech, phone_accuracy
+from vqspeech.evaluation.purity import purity
 from vqspeech.evaluation.speech import Speech
 from vqspeech.progress import progress
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
+MOST_CLUSTERS = 2048
+"""Of the baseline, where a residual stack has more codes than k-means could find."""
 Encode = Callable[[np.ndarray], np.ndarray]
+
+
+def _require_codes(codec: "Codec") -> None:
+    """Raise CannotMeasure for a continuous bottleneck."""
+    if not codec.model.bottleneck.discrete:
+        raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no codes")
 
 
 def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
     """Code usage and bitrates on the first `limit` utterances by hash; CannotMeasure when none can be read."""
+    _require_codes(codec)
     utterances = progress(speech.first(limit), "encode", unit="utt")
     streams = [codec.encode(waveform, level=False) for _, waveform in speech.read(utterances)]
     if not streams:
@@ -32,11 +43,12 @@ def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
 
 
 def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> dict[str, Any]:
-    """Majority-map accuracy of the codes and of MFCC k-means.
+    """Majority-map accuracy, purity and boundaries of the codes, and in `beside` those of MFCC k-means.
 
     The first `limit` labelled utterances by hash of `train` are learnt from, those of `test` scored.
     Raises CannotMeasure when a side has no phone labels that can be read.
     """
+    _require_codes(codec)
     learning = train.first(limit, among=train.data.labels)
     scoring = test.first(limit, among=test.data.labels)
     if not learning or not scoring:
@@ -46,29 +58,54 @@ def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> d
         raise CannotMeasure("no labelled utterance can be read")
     labels = learnt | scored
 
-    def frames(speech: Speech, utterances: Iterable[str], encode: Encode) -> tuple[np.ndarray, np.ndarray]:
-        codes, phones = [], []
+    def heard(speech: Speech, utterances: Iterable[str], encode: Encode) -> Heard:
+        heard = Heard([], [], [])
         for utterance, waveform in speech.read(utterances):
             stream = encode(waveform)
             offset = speech.data.utt2offset.get(utterance, 0.0)
-            codes.append(stream)
-            phones.append(frame_labels(labels[utterance], len(stream), codec.hop / codec.sample_rate, offset))
-        return np.concatenate(codes), np.concatenate(phones)
+            heard.codes.append(stream)
+            heard.labels.append(frame_labels(labels[utterance], len(stream), frame_seconds, offset))
+            times = np.array([time - offset for time in spoken_boundaries(labels[utterance])])
+            heard.boundaries.append(times[(times > 0) & (times < len(stream) * frame_seconds)])
+        return heard
 
-    kmeans = MfccKMeans(codec.codes, codec.sample_rate, codec.hop)
+    frame_seconds = codec.hop / codec.sample_rate
+    kmeans = MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop)
     kmeans.fit(waveform for _, waveform in train.read(progress(learnt, "MFCC k-means", unit="utt")))
     # The audio of data dirs is levelled already, as in vqspeech-units.
-    encoders = {"model": partial(codec.encode, level=False), "MFCC k-means": kmeans.encode}
-    scores = {
-        name: phone_accuracy(
-            *frames(train, progress(learnt, f"phones, {name}", unit="utt"), encode),
-            *frames(test, scored, encode),
-            codec.codes,
+    encoders = {"model": partial(codec.encode, level=False), "mfcc_kmeans": kmeans.encode}
+    found: dict[str, dict[str, Any]] = {}
+    for name, encode in encoders.items():
+        ours = heard(train, progress(learnt, f"phones, {name}", unit="utt"), encode)
+        theirs = heard(test, scored, encode)
+        codes, phones = theirs.joined()
+        speech = is_speech(phones)
+        pairs = (
+            (unit_boundaries(row, is_speech(labels), frame_seconds), true)
+            for row, labels, true in zip(theirs.codes, theirs.labels, theirs.boundaries, strict=True)
         )
-        for name, encode in encoders.items()
-    }
-    return asdict(scores["model"]) | {
-        "mfcc_kmeans": scores["MFCC k-means"].accuracy,
+        found[name] = {
+            **asdict(phone_accuracy(*ours.joined(), codes, phones, codec.codes)),
+            **asdict(purity(codes[speech], phones[speech])),
+            "boundaries": asdict(boundary_scores(pairs)),
+        }
+    return found["model"] | {
+        "mfcc_kmeans": found["mfcc_kmeans"]["accuracy"],
+        "beside": found["mfcc_kmeans"],
         "train_utterances": len(learnt),
         "test_utterances": len(scored),
     }
+
+
+class Heard(NamedTuple):
+    """What was heard in some utterances, one entry each."""
+
+    codes: list[np.ndarray]
+    labels: list[np.ndarray]
+    """The phone of each frame."""
+    boundaries: list[np.ndarray]
+    """Seconds at which one phone gives way to another."""
+
+    def joined(self) -> tuple[np.ndarray, np.ndarray]:
+        """Codes and labels of all frames."""
+        return np.concatenate(self.codes), np.concatenate(self.labels)

@@ -80,11 +80,13 @@ def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
     if "missing" in no_codes:
         yield "bits per sample against training without codes", "-", no_codes["missing"]
     else:
+        codes = (
+            f"; the codes are {no_codes['code_bits']:.2f} bits per sample themselves" if no_codes["code_bits"] else ""
+        )
         yield (
             f"bits per sample on dev after {no_codes['step_with_codes']} steps",
             f"{no_codes['bits_with_codes']:.2f}",
-            f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}; "
-            f"the codes are {no_codes['code_bits']:.2f} bits per sample themselves",
+            f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}{codes}",
         )
 
 
@@ -118,6 +120,23 @@ def _phones(phones: Results) -> Iterator[Row]:
         f"commonest of {phones['phones']} phones {_percent(phones['commonest'])}, "
         f"random codes {_percent(phones['random'])}, MFCC k-means {_percent(phones['mfcc_kmeans'])}",
     )
+    if "beside" not in phones:
+        return  # results of an earlier version
+    beside = phones["beside"]
+    yield (
+        "phone purity, cluster purity, PNMI",
+        _purity(phones),
+        f"MFCC k-means {_purity(beside)}",
+    )
+    yield (
+        "unit boundaries at those of phones within 20 ms, F1",
+        f"{phones['boundaries']['f1']:.2f}",
+        f"MFCC k-means {beside['boundaries']['f1']:.2f}",
+    )
+
+
+def _purity(scores: Results) -> str:
+    return f"{scores['phone_purity']:.2f}, {scores['cluster_purity']:.2f}, {scores['pnmi']:.2f}"
 
 
 def _nearest(nearest: Results) -> Iterator[Row]:

@@ -20,7 +20,7 @@ def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
     That is R columns of `gated [T*B, ...]`, from `column` on. Contiguous bfloat16 or float32. Row `t * B + b` belongs
     to frame `t * N // T` of sequence b.
     """
-    arrays = _array(z), _array(conditioning), _array(gated), column
+    arrays = as_array(z), as_array(conditioning), as_array(gated), column
     if z.numel() < SMALL:
         for frame in range(len(conditioning)):
             _gate(*arrays, frame)
@@ -30,7 +30,7 @@ def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
 
 def gate_backward(grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad_conditioning: Tensor) -> None:
     """From the product's gradient, columns of `grad`, and the `gates` left in z: those of z and of conditioning."""
-    arrays = _array(grad), column, _array(gates), _array(grad_z), _array(grad_conditioning)
+    arrays = as_array(grad), column, as_array(gates), as_array(grad_z), as_array(grad_conditioning)
     if grad_z.numel() < SMALL:
         for frame in range(len(grad_conditioning)):
             _gate_backward(*arrays, frame)
@@ -38,8 +38,8 @@ def gate_backward(grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad
         _gate_backward_on_all_cores(*arrays)
 
 
-def _array(tensor: Tensor) -> np.ndarray:
-    """The tensor's memory; numpy knows no bfloat16."""
+def as_array(tensor: Tensor) -> np.ndarray:
+    """The memory of a float32 or bfloat16 tensor; numpy knows no bfloat16, so its bits."""
     return tensor.view(torch.int16).numpy().view(np.uint16) if tensor.dtype == torch.bfloat16 else tensor.numpy()
 
 

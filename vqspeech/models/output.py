@@ -76,10 +76,7 @@ class MuLaw:
     def negative_log_likelihood(self, parameters: Tensor, waveform: Tensor) -> Tensor:
         """Cross-entropy of the sample's class, in nats."""
         classes = mu_law_encode(waveform)
-        losses = functional.cross_entropy(
-            parameters.reshape(-1, self.channels).float(), classes.reshape(-1), reduction="none"
-        )
-        return losses.view(classes.shape)
+        return _cross_entropy(parameters.reshape(-1, self.channels), classes.reshape(-1)).view(classes.shape)
 
     def sample(self, parameters: Tensor, temperature: float, uniform: Tensor) -> Tensor:
         """Draw a class from the softmax at this temperature; 0 takes the likeliest."""
@@ -144,6 +141,16 @@ class Logistics:
 def make_output(config: DecoderConfig) -> Output:
     """The output distribution that `config.output` names."""
     return MuLaw() if config.output == "mulaw" else Logistics(config.mixtures)
+
+
+def _cross_entropy(logits: Tensor, classes: Tensor) -> Tensor:
+    """Nats `[N]` of the classes `[N]` by logits `[N, C]`."""
+    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.bfloat16) and len(logits):
+        # numba takes half a second to import, and other devices do without it.
+        from vqspeech.models.cross_entropy import CrossEntropy
+
+        return CrossEntropy.apply(logits.contiguous(), classes)
+    return functional.cross_entropy(logits.float(), classes, reduction="none")
 
 
 def _draw(probabilities: Tensor, uniform: Tensor) -> Tensor:

@@ -20,6 +20,8 @@ class Codes:
     """`[B, N]` int64."""
     latents: Tensor
     """`[B, D, N]`, the codes' vectors."""
+    metrics: dict[str, Tensor]
+    """What the bottleneck tells of itself, such as the distance of frames to their codes."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,43 @@ class VQVAE(nn.Module):
         # Half precision would flip a code in fifty: codes are always computed in float32.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.bottleneck(self.encoder(waveform))
-        return Codes(quantized.indices, quantized.latents)
+        return Codes(quantized.indices, quantized.latents, quantized.metrics)
 
     @torch.no_grad()
-    def conditioning(self, indices: Tensor, speaker: Tensor) -> Tensor:
-        """Codes `[B, N]` and speaker numbers `[B]` -> conditioning frames `[B, C, N * hop / conditioning_hop]`."""
-        return self.prepare(self.bottleneck.lookup(indices), self.speakers(speaker))
+    def conditioning(self, codes: Tensor, speaker: Tensor) -> Tensor:
+        """Codes and speaker numbers `[B]` -> conditioning frames `[B, C, N * hop / conditioning_hop]`.
+
+        Codes are indices `[B, N]`, or latents `[B, D, N]` where the bottleneck is continuous.
+        """
+        latents = codes if codes.is_floating_point() else self.bottleneck.lookup(codes)
+        return self.prepare(latents, self.speakers(speaker))
 
     def forward(self, waveform: Tensor, speaker: Tensor) -> Output:
         """Encode and decode with teacher forcing: waveforms `[B, T]`, speaker numbers `[B]`."""
-        latents = self.encoder(waveform)
-        quantized = self.bottleneck(latents)
+        quantized = self.bottleneck(self.encoder(waveform))
+        draws = len(quantized.latents) // len(waveform)
         frames = self._jitter(quantized.latents)
-        nll = self.negative_log_likelihood(waveform, frames, speaker)
-        return Output(nll, quantized.indices, quantized.losses, quantized.metrics)
+        nll = self.negative_log_likelihood(waveform.repeat(draws, 1), frames, speaker.repeat(draws))
+        losses = dict(quantized.losses)
+        if quantized.kl is not None:
+            losses["kl"] = self.config.bottleneck.kl * quantized.kl / self.hop
+        if quantized.feedback is not None:
+            nll = nll.view(draws, *waveform.shape)
+            learnt = quantized.feedback(self._log_likelihood(nll))
+            weights = learnt.weights.repeat_interleave(self.hop, dim=2)[:, :, : nll.shape[2]]
+            nll = (weights * nll).sum(0)
+            losses |= {name: loss / self.hop for name, loss in learnt.losses.items()}
+        return Output(nll, quantized.indices, losses, quantized.metrics)
+
+    def _log_likelihood(self, nll: Tensor) -> Tensor:
+        """Nats for every sample `[M, B, T]` -> log-likelihood of the samples that each code bears on `[M, B, N]`.
+
+        Those are its own and those of the frames that the conditioning network mixes it into. Through the decoder's
+        past it reaches further, but that is noise more than signal.
+        """
+        frames = functional.pad(nll.detach(), (0, -nll.shape[2] % self.hop)).unflatten(2, (-1, self.hop)).sum(3)
+        window = 2 * self.prepare.context + 1
+        return -window * functional.avg_pool1d(frames, window, stride=1, padding=window // 2)
 
     def negative_log_likelihood(self, waveform: Tensor, latents: Tensor, speaker: Tensor) -> Tensor:
         """Nats for every sample of `waveform [B, T]` given `latents [B, D, ceil(T / hop)]` -> `[B, T]`."""

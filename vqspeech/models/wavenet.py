@@ -19,8 +19,8 @@ class Conditioning(nn.Module):
     def __init__(self, config: DecoderConfig, hop: int, inputs: int) -> None:
         super().__init__()
         channels, rate = config.conditioning, hop // config.conditioning_hop
-        self.context = 1 + sum(config.conditioning_dilations)
-        """Codes on either side that bear on a code's frames, or fewer."""
+        self.context = 1 + -(-sum(config.conditioning_dilations) // rate)
+        """Codes on either side that bear on a code's frames."""
         self.widen = nn.Conv1d(inputs, channels, 3, padding=1)
         self.upsample = nn.ConvTranspose1d(channels, channels, rate, stride=rate) if rate > 1 else nn.Identity()
         self.blocks = nn.Sequential(*(ResidualBlock(channels, d) for d in config.conditioning_dilations))

@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from vqspeech.models.output import Logistics, MuLaw, mu_law_decode
 from vqspeech.models.wavenet import WaveNet
+from vqspeech.synthesis.padded import pad_weights
 
 
 class GraphSampler:
@@ -110,32 +111,14 @@ class TritonSampler:
         config, device = decoder.config, decoder.dilated.device
         self.decoder = decoder
         mu_law = isinstance(decoder.output, MuLaw)
-        layers, residual = len(decoder.dilations), config.residual
-        width, skip, channels = map(_power_of_two, (residual, config.skip, decoder.output.channels))
-        widen, more = width - residual, skip - config.skip
-        pad = functional.pad
-        dilated = decoder.dilated.view(layers, config.kernel, residual, 2, residual)
-        embedding = decoder.past.weight if mu_law else torch.stack([decoder.past.weight[:, 0], decoder.past.bias])
-        to_skip = decoder.skip.weight.view(config.skip, layers, residual).permute(1, 2, 0)
-        self.weights = {
-            "embedding": pad(embedding, (0, widen)),
-            "dilated": pad(dilated, (0, widen, 0, 0, 0, widen)),
-            "residual": pad(decoder.residual, (0, widen, 0, widen, 0, 1)),
-            "residual_bias": pad(decoder.residual_bias, (0, widen, 0, 1)),
-            "skip": pad(to_skip, (0, more, 0, widen)),
-            "skip_bias": pad(decoder.skip.bias, (0, more)),
-            "hidden": pad(decoder.hidden.weight.t(), (0, more, 0, more)),
-            "hidden_bias": pad(decoder.hidden.bias, (0, more)),
-            "final": pad(decoder.final.weight.t(), (0, channels - decoder.output.channels, 0, more)),
-            "final_bias": pad(decoder.final.bias, (0, channels - decoder.output.channels)),
-        }
-        self.weights = {name: weight.float().contiguous() for name, weight in self.weights.items()}
+        self.weights = pad_weights(decoder, _power_of_two)
         dilations = torch.tensor(decoder.dilations, dtype=torch.int32, device=device)
         lengths = (config.kernel - 1) * dilations
         self.places = {"dilations": dilations, "begins": (lengths.cumsum(0) - lengths).int()}
         self.slots = int(lengths.sum())
+        layers, width, skip = self.weights.skip.shape
         self.shape = {
-            "layers": layers, "taps": config.kernel - 1, "R": width, "S": skip, "C": channels,
+            "layers": layers, "taps": config.kernel - 1, "R": width, "S": skip, "C": len(self.weights.final_bias),
             "channels": decoder.output.channels, "mixtures": 0 if mu_law else decoder.output.channels // 3,
         }  # fmt: skip
         self.queue = torch.zeros(streams, self.slots, width, device=device)
@@ -154,7 +137,7 @@ class TritonSampler:
         drawn = torch.empty(samples, streams, device=gates.device)
         draw[(streams,)](
             waveform=drawn, previous=self.previous, clocks=self.clock, queue=self.queue, gates=padded,
-            uniform=uniform.to(gates.device).contiguous(), **self.weights, **self.places, slots=self.slots,
+            uniform=uniform.to(gates.device).contiguous(), **self.weights._asdict(), **self.places, slots=self.slots,
             samples=samples, streams=streams, hop=self.decoder.hop, temperature=float(temperature),
             smallest_log_scale=Logistics.SMALLEST_LOG_SCALE, **self.shape,
         )  # fmt: skip

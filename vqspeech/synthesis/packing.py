@@ -8,27 +8,20 @@ from torch.nn import functional
 from vqspeech.models.output import MuLaw, mu_law_decode
 from vqspeech.models.wavenet import WaveNet
 from vqspeech.synthesis.kernel import CHUNK, Matrix, Network, Streams
+from vqspeech.synthesis.padded import pad_weights
 from vqspeech.vector import PANEL, has_pair_products
 
 
 @torch.no_grad()
 def pack_network(decoder: WaveNet, half: bool) -> Network:
     """Weights in float32, or rounded to bfloat16 in pairs."""
-    config = decoder.config
-    layers, taps = len(decoder.dilations), config.kernel
-    width, skip, channels = (_panels(size) for size in (config.residual, config.skip, decoder.output.channels))
-    widen = width - config.residual
+    taps = decoder.config.kernel
+    padded = pad_weights(decoder, _panels)
+    width, skip = padded.skip.shape[1:]
     mu_law = isinstance(decoder.output, MuLaw)
-
-    embedding = decoder.past.weight if mu_law else torch.stack([decoder.past.weight[:, 0], decoder.past.bias])
-    dilated = decoder.dilated.view(layers, taps, config.residual, 2, config.residual)
-    dilated = functional.pad(dilated, (0, widen, 0, 0, 0, widen)).flatten(3)
-    residual = functional.pad(decoder.residual, (0, widen, 0, widen, 0, 1))
-    to_skip = decoder.skip.weight.view(config.skip, layers, config.residual).permute(1, 2, 0)
-    to_skip = functional.pad(to_skip, (0, skip - config.skip, 0, widen))
-    onward_bias = functional.pad(decoder.residual_bias, (0, widen + skip, 0, 1))
+    onward_bias = functional.pad(padded.residual_bias, (0, skip))
     # The skip path's bias is added once, with the first layer.
-    onward_bias[0, width : width + config.skip] = decoder.skip.bias
+    onward_bias[0, width:] = padded.skip_bias
     values = mu_law_decode(torch.arange(decoder.output.channels)) if mu_law else torch.zeros(0)
     queues = np.cumsum([0, *((taps - 1) * dilation for dilation in decoder.dilations)])
     direct = half and has_pair_products()
@@ -40,15 +33,15 @@ def pack_network(decoder: WaveNet, half: bool) -> Network:
         skip_room=skip // 2 if direct else skip,
         dilations=np.array(decoder.dilations),
         queues=queues,
-        embedding=_flat(functional.pad(embedding, (0, widen))),
-        past=_matrix(dilated[:, 1:].flatten(0, 1), half),
-        current=_matrix(dilated[:, 0], half),
-        onward=_matrix(torch.cat([residual, to_skip], dim=2), half),
+        embedding=_flat(padded.embedding),
+        past=_matrix(padded.dilated[:, 1:].flatten(0, 1), half),
+        current=_matrix(padded.dilated[:, 0], half),
+        onward=_matrix(torch.cat([padded.residual, padded.skip], dim=2), half),
         onward_bias=_flat(onward_bias),
-        hidden=_matrix(_square(decoder.hidden.weight, skip, skip), half),
-        hidden_bias=_flat(functional.pad(decoder.hidden.bias, (0, skip - config.skip))),
-        final=_matrix(_square(decoder.final.weight, skip, channels), half),
-        final_bias=_flat(functional.pad(decoder.final.bias, (0, channels - decoder.output.channels))),
+        hidden=_matrix(padded.hidden.unsqueeze(0), half),
+        hidden_bias=_flat(padded.hidden_bias),
+        final=_matrix(padded.final.unsqueeze(0), half),
+        final_bias=_flat(padded.final_bias),
         values=values.numpy(),
     )
 
@@ -73,12 +66,6 @@ def empty_streams(network: Network, count: int, start: float) -> Streams:
 
 def _panels(size: int) -> int:
     return -(-size // PANEL) * PANEL
-
-
-def _square(weight: Tensor, inputs: int, outputs: int) -> Tensor:
-    """A linear layer's weight `[out, in]` -> one padded matrix `[1, inputs, outputs]`."""
-    rows, columns = weight.shape
-    return functional.pad(weight, (0, inputs - columns, 0, outputs - rows)).t().unsqueeze(0)
 
 
 def _matrix(matrices: Tensor, half: bool) -> Matrix:

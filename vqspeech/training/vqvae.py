@@ -1,6 +1,7 @@
 """Training a VQ-VAE: its losses, its codebook's start, its measures on dev speech."""
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class VQVAETask:
             # Crops of steps long past the budget are fresh ones.
             for item in range(START_BATCHES):
                 waveform = self.train[self.config.training.max_steps + item].waveform.to(device)
-                latents = model.bottleneck(model.encoder(waveform)).latents
+                latents = model.encoder(waveform)
                 frames.append(latents.transpose(1, 2).reshape(-1, latents.shape[1]))
         model.bottleneck.start(torch.cat(frames))
 
@@ -89,10 +90,7 @@ class VQVAETask:
             f"bits_{choice}": bits_per_sample(model, waveform, speaker, choice, length)
             for choice in ("true", "shuffled", "zeroed")
         }
-        indices = model.encode(waveform).indices
-        usage = code_usage(indices.cpu().numpy().ravel(), model.bottleneck.codes)
-        measures = {"loss": bits["bits_true"], **bits, "perplexity": usage.perplexity, "codes_in_use": usage.in_use}
-        measures["codes"] = indices.flatten().cpu()
+        measures = {"loss": bits["bits_true"], **bits, **_code_measures(model, waveform)}
         if self.config.training.audio_seconds > 0:
             measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
@@ -109,24 +107,39 @@ class VQVAETask:
         rate = self.config.model.sample_rate
         waveform = waveform[:, : round(self.config.training.audio_seconds * rate)]
         with torch.autocast(waveform.device.type, enabled=False):
-            copy = sample(model.decoder, model.conditioning(model.encode(waveform).indices, speaker))
+            copy = sample(model.decoder, model.conditioning(model.encode(waveform).latents, speaker))
         return {"source": (waveform.cpu(), rate), "copy": (copy.cpu(), rate)}
 
     def _warn_of_collapse(self, measures: dict[str, Any]) -> None:
         model = self.module.model
         if self.config.model.bottleneck.name == "none" or not model.bottleneck.ready:
             return
-        if measures["perplexity"] < model.bottleneck.codes / 20:
+        at_most = min(model.bottleneck.codes, len(measures.get("codes", ())))
+        if model.bottleneck.discrete and measures["perplexity"] < at_most / 20:
+            advice = "a lower --training.learning_rate"
+            if self.config.model.bottleneck.places_codes:
+                advice = f"a higher --model.bottleneck.restart, --model.bottleneck.start_steps or {advice}"
             say(
                 f"warning: the codes are collapsing (perplexity {measures['perplexity']:.1f} of "
-                f"{model.bottleneck.codes}): try a higher --model.bottleneck.restart, --model.bottleneck.start_steps "
-                "or a lower --training.learning_rate"
+                f"{model.bottleneck.codes}): try {advice}"
             )
         elif measures["bits_shuffled"] - measures["bits_true"] < 0.02:
             say(
                 "warning: the decoder ignores the codes (shuffled ones predict as well): try more "
-                "--model.decoder.past_dropout or a lower --model.bottleneck.beta"
+                "--model.decoder.past_dropout or a lower --training.learning_rate"
             )
+
+
+def _code_measures(model: VQVAE, waveform: Tensor) -> dict[str, Any]:
+    """Which codes are used how, and the rate: entropy of the codes, or what a continuous bottleneck reports."""
+    codes = model.encode(waveform)
+    distance = {name: float(value) for name, value in codes.metrics.items() if name == "distance"}
+    if not model.bottleneck.discrete:
+        rate = {"bits_per_frame": float(codes.metrics["kl"]) / math.log(2)} if "kl" in codes.metrics else {}
+        return rate | distance
+    usage = code_usage(codes.indices.cpu().numpy().ravel(), model.bottleneck.codes)
+    measures = {"perplexity": usage.perplexity, "codes_in_use": usage.in_use, "bits_per_frame": usage.entropy}
+    return measures | distance | {"codes": codes.indices.flatten().cpu()}
 
 
 def train(
@@ -148,7 +161,7 @@ def train(
     if not resume and any((out / name).exists() for name in (f"train/{STATE}", WEIGHTS)):
         raise VqspeechError(f"{out}: holds a model already: continue it with --resume, or choose another --out")
     placed_at = config.model.bottleneck.start_steps
-    if init is None and config.model.bottleneck.name != "none" and config.training.max_steps <= placed_at:
+    if init is None and config.model.bottleneck.places_codes and config.training.max_steps <= placed_at:
         raise ConfigError(
             f"training.max_steps: {config.training.max_steps} steps end before the codes are placed, after "
             f"model.bottleneck.start_steps {placed_at}"

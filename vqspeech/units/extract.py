@@ -1,6 +1,7 @@
 """Discrete units of every utterance of a data dir."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,19 +45,23 @@ def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False
         say(f"skipped {id}: {result}")
     if not units:
         raise VqspeechError(f"{data.path}: no utterance could be encoded")
-    info = {
+    info = {**describe_units(codec), "data": str(data.path), "skipped": skipped}
+    speakers = {id: data.utt2spk[id] for id in units}
+    write_units(out, info, units, speakers)
+    return Units(info, units, speakers)
+
+
+def describe_units(codec: Codec) -> dict[str, Any]:
+    """What units of a model are: `Units.info` as far as the model decides it."""
+    return {
         "codes": codec.codes,
         "hop": codec.hop,
         "sample_rate": codec.sample_rate,
         "rate": codec.sample_rate / codec.hop,
         "model": codec.name,
-        "model_sha256": sha256,
-        "data": str(data.path),
+        "model_sha256": model_sha256(codec),
         "vqspeech": __version__,
-        "skipped": skipped,
     }
-    write_units(out, info, units)
-    return Units(info, units)
 
 
 def _keep_others(out: Path, sha256: str, data: str) -> None:

@@ -1,17 +1,20 @@
-"""Units on disk: `units.txt`, one `utterance 12 12 5 ...` a line, and `units.json`, what they are."""
+"""Units on disk: `units.txt`, one `utterance 12 12 5 ...` a line; `units.json`, what they are; `utt2spk`, who spoke."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vqspeech.data.table import Table
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_write
+from vqspeech.files import atomic_write, check_id
 
 UNITS = "units.txt"
 INFO = "units.json"
+SPEAKERS = "utt2spk"
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,19 @@ class Units:
     """codes (K), hop (samples), sample_rate, rate (Hz), model, model_sha256, data, vqspeech, skipped."""
     units: dict[str, np.ndarray]
     """Utterance to `[N]` int64, frame-synchronous, 0-based, runs kept."""
+    speakers: dict[str, str] = field(default_factory=dict)
+    """Utterance to speaker, where that is known."""
 
 
-def write_units(folder: Path, info: dict[str, Any], units: dict[str, np.ndarray]) -> None:
+def write_units(
+    folder: Path, info: dict[str, Any], units: dict[str, np.ndarray], speakers: Mapping[str, str] | None = None
+) -> None:
     """Write a units dir, sorted by utterance; each file appears as a whole, `units.json` last."""
+    if not speakers:
+        (folder / SPEAKERS).unlink(missing_ok=True)  # of other units
+    else:
+        with atomic_write(folder / SPEAKERS) as file:
+            file.writelines(f"{id} {speakers[id]}\n" for id in sorted(units, key=str.encode) if id in speakers)
     with atomic_write(folder / UNITS) as file:
         for id in sorted(units, key=str.encode):
             file.write(f"{id} {' '.join(map(str, units[id].tolist()))}\n")
@@ -37,7 +49,7 @@ def write_units(folder: Path, info: dict[str, Any], units: dict[str, np.ndarray]
 def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
     try:
-        info = _read_info(folder / INFO)
+        info = read_info(folder / INFO)
         lines = read_lines(folder / UNITS)
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a units dir: {error.filename} is missing") from error
@@ -47,6 +59,10 @@ def read_units(folder: Path) -> Units:
         if not line.strip():
             raise VqspeechError(f"{where}: an empty line; expected an utterance and its units")
         id, *codes = line.split()
+        try:
+            check_id(id)
+        except VqspeechError as error:
+            raise VqspeechError(f"{where}: {error}") from error
         if id in units:
             raise VqspeechError(f"{where}: utterance {id} stands twice")
         try:
@@ -55,7 +71,8 @@ def read_units(folder: Path) -> Units:
             raise VqspeechError(f"{where}: not a number in {line[:40]!r}") from error
         if not codes or units[id].min() < 0 or units[id].max() >= info["codes"]:
             raise VqspeechError(f"{where}: utterance {id} needs units from 0 to {info['codes'] - 1}")
-    return Units(info, units)
+    utt2spk = folder / SPEAKERS
+    return Units(info, units, Table.read(utt2spk).rows if utt2spk.exists() else {})
 
 
 def read_lines(path: Path) -> list[str]:
@@ -69,7 +86,8 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def _read_info(path: Path) -> dict[str, Any]:
+def read_info(path: Path) -> dict[str, Any]:
+    """What units are, from `units.json`; raises VqspeechError with file and line, and OSError."""
     text = "\n".join(read_lines(path))
     try:
         info = json.loads(text)

@@ -1,8 +1,19 @@
 """What every bottleneck takes and gives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What an estimator that has no gradient through its codes learns from the decoder's likelihoods."""
+
+    weights: Tensor
+    """`[M, B, N]`, how much each draw of a frame counts in the training of the decoder; sums to 1 over the draws."""
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    """Scalars in nats a frame to add to the training loss."""
 
 
 @dataclass(frozen=True)
@@ -10,19 +21,26 @@ class Quantized:
     """The result of a bottleneck."""
 
     latents: Tensor
-    """`[B, D, N]`, what the decoder sees; gradients pass straight through to the encoder."""
+    """`[B, D, N]`, what the decoder sees; or `[M * B, D, N]`, all B sequences as drawn first, then as drawn next."""
     indices: Tensor
-    """`[B, N]` int64 codes."""
+    """`[B, N]` int64 codes, or `[M * B, N]` likewise; zeros where the bottleneck is continuous."""
     losses: dict[str, Tensor] = field(default_factory=dict)
     """Scalars to add to the training loss, already weighed."""
     metrics: dict[str, Tensor] = field(default_factory=dict)
     """Scalars to log."""
+    kl: Tensor | None = None
+    """Mean divergence of the posterior from the prior in nats a frame, where it belongs to the loss."""
+    feedback: Callable[[Tensor], Feedback] | None = None
+    """Takes log p(the samples that a frame bears on | codes) `[M, B, N]`, for estimators that learn from it."""
 
 
 class Bottleneck(nn.Module):
     """Base of all bottlenecks: latents `[B, D, N]` -> `Quantized`."""
 
     codes: int
+    """K; 1 where no code says anything."""
+    discrete: bool = True
+    """Whether the indices say all that the decoder gets to know."""
 
     @property
     def ready(self) -> bool:
@@ -38,4 +56,4 @@ class Bottleneck(nn.Module):
         raise NotImplementedError
 
     def start(self, latents: Tensor) -> None:
-        """Place the codes by training frames `[M, D]`; nothing to do for most bottlenecks."""
+        """Place the codes by frames of the encoder `[M, D]`; nothing to do for most bottlenecks."""

@@ -2,11 +2,12 @@ import pytest
 import torch
 
 from vqspeech.config import BottleneckConfig
-from vqspeech.models.bottleneck.vq import VectorQuantizer, _kmeans
+from vqspeech.models.bottleneck.codebook import _kmeans
+from vqspeech.models.bottleneck.vq import VectorQuantizer
 
 
 def quantizer(**changes: object) -> VectorQuantizer:
-    settings = {"codes": 2, "dim": 2, "normalise": False, "restart": 0.0, **changes}
+    settings = {"codes": 2, "dim": 2, "normalise": "none", "restart": 0.0, **changes}
     made = VectorQuantizer(BottleneckConfig(**settings))
     made.codebook.data.copy_(torch.tensor([[0.0, 0.0], [4.0, 0.0]]))
     made.total.copy_(made.codebook)
@@ -75,14 +76,14 @@ def test_a_dead_code_restarts_at_a_frame_with_its_averages() -> None:
 
 def test_normalised_frames_have_unit_variance_each() -> None:
     made = VectorQuantizer(BottleneckConfig(codes=4, dim=8))
-    latents = made.normalise(torch.randn(2, 8, 5) * 7 + 3)
+    latents = made.frames(torch.randn(2, 8, 5) * 7 + 3)
     assert torch.allclose(latents.var(1, unbiased=False), torch.ones(2, 5), atol=1e-3)
     assert torch.allclose(latents.mean(1), torch.zeros(2, 5), atol=1e-5)
 
 
 def test_until_the_start_latents_pass_and_then_kmeans_finds_the_clusters() -> None:
     torch.manual_seed(0)
-    made = VectorQuantizer(BottleneckConfig(codes=3, dim=2, normalise=False))
+    made = VectorQuantizer(BottleneckConfig(codes=3, dim=2, normalise="none"))
     assert torch.equal(made(FRAMES).latents, FRAMES)
     centres = torch.tensor([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
     made.start(centres.repeat(50, 1) + 0.1 * torch.randn(150, 2))

@@ -1,0 +1,62 @@
+"""Whether units change where phones do."""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from vqspeech.data.labels import Phone
+
+TOLERANCE = 0.02
+GAP = 0.001
+"""Seconds between two labels that are none."""
+
+
+@dataclass(frozen=True)
+class BoundaryScores:
+    """Boundaries of units held against those of phones."""
+
+    precision: float
+    recall: float
+    f1: float
+    r_value: float
+    """1 for perfect; punishes many boundaries as much as few (Rasanen et al. 2009)."""
+
+
+def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance: float = TOLERANCE) -> BoundaryScores:
+    """Score utterances, each the sorted times `[n]` of found and of true boundaries in seconds.
+
+    A true boundary counts as found once, by at most one boundary that is at most `tolerance` seconds away.
+    """
+    hits = found = true = 0
+    for own, wanted in pairs:
+        found, true = found + len(own), true + len(wanted)
+        next_one = 0
+        for time in wanted:
+            # In order of time, each takes the earliest that is left: no other choice finds more.
+            while next_one < len(own) and own[next_one] < time - tolerance:
+                next_one += 1
+            if next_one < len(own) and own[next_one] <= time + tolerance:
+                hits, next_one = hits + 1, next_one + 1
+    precision, recall = hits / found if found else 0.0, hits / true if true else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    excess = found / true - 1 if true else 0.0
+    first = np.hypot(1 - recall, excess)
+    second = (-excess + recall - 1) / 2**0.5
+    return BoundaryScores(precision, recall, f1, float(1 - (first + abs(second)) / 2))
+
+
+def unit_boundaries(units: np.ndarray, speech: np.ndarray, frame_seconds: float) -> np.ndarray:
+    """Times in seconds at which units `[N]` change between frames that are both `speech` `[N]`."""
+    return (np.flatnonzero((np.diff(units) != 0) & speech[1:] & speech[:-1]) + 1) * frame_seconds
+
+
+def spoken_boundaries(phones: Sequence["Phone"]) -> list[float]:
+    """Times in seconds at which one phone gives way to another; those at silence are left out, as its frames are."""
+    from vqspeech.data.labels import SILENCES
+
+    pairs = itertools.pairwise(phones)
+    return [b.start for a, b in pairs if not {a.phone, b.phone} & SILENCES and b.start - a.end < GAP]

@@ -1,0 +1,38 @@
+"""A distribution over codes for each frame: what the relaxed and the score-function estimators have in common."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vqspeech.config import BottleneckConfig
+from vqspeech.models.bottleneck.base import Bottleneck
+
+
+class Categorical(Bottleneck):
+    """Base of the bottlenecks with a posterior q(k | x) = softmax(W z): codes have vectors of their own.
+
+    The likeliest code is taken outside of training. With the uniform prior the bound of van den Oord et al. 2017
+    (section 3.1) costs `KL = log K - H(q)` nats a frame.
+    """
+
+    def __init__(self, config: BottleneckConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.codes = config.codes
+        self.posterior = nn.Conv1d(config.dim, config.codes, 1)
+        self.codebook = nn.Parameter(torch.randn(config.codes, config.dim))
+
+    def log_posterior(self, latents: Tensor) -> Tensor:
+        """`[B, D, N]` -> log q `[B, N, K]`, in float32."""
+        with torch.autocast(latents.device.type, enabled=False):
+            return functional.log_softmax(self.posterior(latents.float()).transpose(1, 2), dim=-1)
+
+    def kl(self, log_posterior: Tensor) -> Tensor:
+        """Mean divergence from the uniform prior, in nats a frame."""
+        return math.log(self.codes) + (log_posterior.exp() * log_posterior).sum(-1).mean()
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """`[B, N]` -> `[B, D, N]`."""
+        return functional.embedding(indices, self.codebook).transpose(1, 2)

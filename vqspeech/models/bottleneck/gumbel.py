@@ -1,0 +1,43 @@
+"""Gumbel-softmax: a relaxed draw of a code, with a gradient."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from vqspeech.config import BottleneckConfig
+from vqspeech.models.bottleneck.base import Quantized
+from vqspeech.models.bottleneck.categorical import Categorical
+
+
+class GumbelSoftmax(Categorical):
+    """Straight-through Gumbel-softmax with falling temperature (Jang et al. 2017, section 2; Maddison et al. 2017).
+
+    `y = softmax((log q + g) / tau)` with Gumbel noise g; the decoder sees the code of the largest y, the gradient goes
+    through y.
+    """
+
+    steps: Tensor
+
+    def __init__(self, config: BottleneckConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("steps", torch.tensor(0))
+
+    @property
+    def temperature(self) -> float:
+        """From `temperature` to `final_temperature`, by the same factor each step, in `anneal_steps` steps."""
+        share = min(1.0, int(self.steps) / max(1, self.config.anneal_steps))
+        first, last = math.log(self.config.temperature), math.log(self.config.final_temperature)
+        return math.exp(first + share * (last - first))
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """`[B, D, N]` -> `Quantized`."""
+        log_posterior = self.log_posterior(latents)
+        kl = self.kl(log_posterior)
+        if not self.training:
+            indices = log_posterior.argmax(-1)
+            return Quantized(self.lookup(indices), indices, kl=kl)
+        relaxed = functional.gumbel_softmax(log_posterior, self.temperature, hard=True)
+        self.steps += 1
+        return Quantized((relaxed @ self.codebook).transpose(1, 2), relaxed.argmax(-1), kl=kl)

@@ -1,0 +1,71 @@
+"""fairseq: HuBERT's manifest with line-aligned labels, and the text of GSLM's unit language models."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from vqspeech.errors import VqspeechError
+from vqspeech.units.formats.base import Export, Row
+from vqspeech.units.store import read_lines
+
+
+class Fairseq:
+    """`units.tsv` (audio and its samples), `units.km` (labels, a line for each), `dict.km.txt`; `ids.txt` is ours.
+
+    Labels are never merged: fairseq holds their number against the audio's length.
+    """
+
+    def write(self, export: Export, folder: Path, home: Path) -> None:
+        """As `Format.write`."""
+        if export.info.get("merged"):
+            raise VqspeechError("fairseq holds the number of labels against the audio's length: leave out --dedup")
+        for id in export.tokens:
+            if id not in export.audio:
+                raise VqspeechError(f"fairseq's manifest needs the audio of utterance {id}: give --data DIR")
+            if export.audio[id].rate != export.info["sample_rate"]:
+                raise VqspeechError(
+                    f"utterance {id}: fairseq takes audio of {export.info['sample_rate']} Hz, "
+                    f"{export.audio[id].path} has {export.audio[id].rate} Hz: give what vqspeech-prepare made"
+                )
+        paths = {id: str(export.audio[id].path.resolve()) for id in export.tokens}
+        root = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
+        rows = (f"{os.path.relpath(path, root)}\t{export.audio[id].samples}" for id, path in paths.items())
+        _write(folder / "units.tsv", (root, *rows))
+        _write(folder / "units.km", (" ".join(map(str, tokens.units.tolist())) for tokens in export.tokens.values()))
+        _write(folder / "dict.km.txt", (f"{unit} 1" for unit in range(export.info["codes"])))
+        _write(folder / "ids.txt", export.tokens)
+
+    def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
+        """As `Format.read`."""
+        ids, labels = read_lines(folder / "ids.txt"), read_lines(folder / "units.km")
+        if len(ids) != len(labels):
+            raise VqspeechError(f"{folder}: {len(labels)} lines in units.km for {len(ids)} in ids.txt")
+        for number, (id, line) in enumerate(zip(ids, labels, strict=True), 1):
+            yield Row(f"{folder / 'units.km'}:{number}", id, line.split())
+
+
+class Gslm:
+    """`units.txt`, `utterance|71 12 57` a line."""
+
+    def write(self, export: Export, folder: Path, home: Path) -> None:
+        """As `Format.write`."""
+        barred = next((id for id in export.tokens if "|" in id), None)
+        if barred is not None:
+            raise VqspeechError(f"utterance {barred}: GSLM parts ids from units by '|'")
+        rows = (f"{id}|{' '.join(map(str, tokens.units.tolist()))}" for id, tokens in export.tokens.items())
+        _write(folder / "units.txt", rows)
+
+    def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
+        """As `Format.read`."""
+        path = folder / "units.txt"
+        for number, line in enumerate(read_lines(path), 1):
+            id, bar, units = line.partition("|")
+            if not bar:
+                raise VqspeechError(f"{path}:{number}: expected 'utterance|12 12 5'")
+            yield Row(f"{path}:{number}", id, units.split())
+
+
+def _write(path: Path, lines: Any) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)

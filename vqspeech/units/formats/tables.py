@@ -1,0 +1,92 @@
+"""Rows of id, speaker, text, audio, units and durations: JSON lines, Parquet, NumPy."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vqspeech.errors import VqspeechError
+from vqspeech.units.formats.base import Export, Row, require
+from vqspeech.units.store import read_lines
+
+
+def _rows(export: Export) -> Iterator[dict[str, Any]]:
+    """One utterance each; what is not known of it is None."""
+    for id, tokens in export.tokens.items():
+        audio = export.audio.get(id)
+        yield {
+            "id": id,
+            "speaker": export.speakers.get(id),
+            "text": export.texts.get(id),
+            "audio": str(audio.path.resolve()) if audio else None,
+            "units": tokens.units.tolist(),
+            "durations": tokens.durations.tolist(),
+        }
+
+
+def _row(where: str, found: dict[str, Any]) -> Row:
+    return Row(where, found["id"], found["units"], found["durations"], found.get("speaker"))
+
+
+class JsonLines:
+    """`units.jsonl`, one object a line."""
+
+    def write(self, export: Export, folder: Path, home: Path) -> None:
+        """As `Format.write`."""
+        with (folder / "units.jsonl").open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(export))
+
+    def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
+        """As `Format.read`."""
+        path = folder / "units.jsonl"
+        for number, line in enumerate(read_lines(path), 1):
+            try:
+                yield _row(f"{path}:{number}", json.loads(line))
+            except json.JSONDecodeError as error:
+                raise VqspeechError(f"{path}:{number}: not JSON: {error.msg}") from error
+
+
+class Parquet:
+    """`units.parquet`, a table that `datasets`, pandas and others open."""
+
+    def write(self, export: Export, folder: Path, home: Path) -> None:
+        """As `Format.write`."""
+        arrow = require("pyarrow")
+        from pyarrow import parquet
+
+        text, numbers = arrow.string(), arrow.list_(arrow.int64())
+        names = {"id": text, "speaker": text, "text": text, "audio": text, "units": numbers, "durations": numbers}
+        table = arrow.Table.from_pylist(list(_rows(export)), schema=arrow.schema(list(names.items())))
+        parquet.write_table(table, folder / "units.parquet")
+
+    def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
+        """As `Format.read`."""
+        require("pyarrow")
+        from pyarrow import parquet
+
+        path = folder / "units.parquet"
+        for number, row in enumerate(parquet.read_table(path).to_pylist(), 1):
+            yield _row(f"{path}, row {number}", row)
+
+
+class Npz:
+    """`units.npz`: `ids`, `lengths` (tokens of each), `units` and `durations` (of all, one after another)."""
+
+    def write(self, export: Export, folder: Path, home: Path) -> None:
+        """As `Format.write`."""
+        lengths = [len(tokens.units) for tokens in export.tokens.values()]
+        units, durations = (np.concatenate(column) for column in zip(*export.tokens.values(), strict=True))
+        np.savez(folder / "units.npz", ids=list(export.tokens), lengths=lengths, units=units, durations=durations)
+
+    def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
+        """As `Format.read`."""
+        path = folder / "units.npz"
+        with np.load(path, allow_pickle=False) as arrays:
+            ids, lengths, units, durations = (arrays[name] for name in ("ids", "lengths", "units", "durations"))
+        if len(ids) != len(lengths) or not sum(lengths.tolist()) == len(units) == len(durations):
+            raise VqspeechError(f"{path}: damaged: lengths do not sum up to the units")
+        ends = lengths.cumsum()
+        for id, length, end in zip(ids.tolist(), lengths.tolist(), ends.tolist(), strict=True):
+            yield Row(str(path), id, units[end - length : end], durations[end - length : end])
