@@ -211,12 +211,12 @@ run_stage 7 "results" "$exp/.results" "$(checksum "$exp/results/results.json")" 
 if [ "$stop_stage" -ge 7 ]; then
   cat "$expdir/RESULTS.md"
   here=$(cd "$exp" && pwd)
-  wavs=("$here/results/wav")
-  [ ! -d "$here/wav" ] || wavs=("$here/wav" "${wavs[@]}")
+  wavs=$here/wav
+  [ -d "$wavs" ] || wavs=$here/results/wav
   # wav/VOICE/SPEAKER_NAME.wav is a conversion where the voice is not the speaker's own.
-  wav=$(find "${wavs[@]}" -name '*.wav' | sort |
+  wav=$(find "$wavs" -name '*.wav' | sort |
     grep -v -e /source/ -e /copy/ -e '/\([^/]*\)/\1[^/]*$' | sed -n 1p || true)
   [ ! -d "$here/units" ] || log "units: $here/units"
-  log "converted voices: ${wavs[*]}"
+  log "converted voices: $here/wav and $here/results/wav"
   log "to hear one: ffplay -nodisp -autoexit '$wav'"
 fi
