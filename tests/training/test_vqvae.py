@@ -104,15 +104,9 @@ vqvae.train(tiny_config(), root / "train", root / "dev", Path("{out}"), accelera
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_the_step_and_resuming_goes_on_from_there(data: Path, number: signal.Signals) -> None:
     code = CUT.format(root=data, out=data / "cut", kill_at=4).replace("signal.SIGKILL", f"signal.{number.name}")
-    # A shell has its background jobs ignore Ctrl-C, and so would this process's children.
-    stopped = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert stopped.returncode == (-signal.SIGINT if number == signal.SIGINT else 143)
+    stopped = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    # What Python exits with after an uncaught KeyboardInterrupt is not ours to decide.
+    assert stopped.stderr.endswith("KeyboardInterrupt\n") if number == signal.SIGINT else stopped.returncode == 143
     assert "stopped after step 5" in stopped.stderr
     assert same(run(data, "whole"), run(data, "cut", resume=True))
 
