@@ -107,6 +107,7 @@ def test_a_signal_saves_the_step_and_resuming_goes_on_from_there(data: Path, num
     stopped = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     # What Python exits with after an uncaught KeyboardInterrupt is not ours to decide.
     assert stopped.stderr.endswith("KeyboardInterrupt\n") if number == signal.SIGINT else stopped.returncode == 143
+    assert stopped.returncode != 0
     assert "stopped after step 5" in stopped.stderr
     assert same(run(data, "whole"), run(data, "cut", resume=True))
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqspeech.units.tokens import merged
+
 
 @dataclass(frozen=True)
 class CodeUsage:
@@ -67,4 +69,4 @@ def bitrates(streams: Sequence[np.ndarray], codes: int, rate: float) -> Bitrates
 
 def merge_runs(stream: np.ndarray) -> np.ndarray:
     """Keep one code of every run of equal codes in `stream` [N]."""
-    return stream[np.flatnonzero(np.diff(stream, prepend=-1))]
+    return merged(stream).units

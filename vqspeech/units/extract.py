@@ -22,9 +22,9 @@ def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False
     `units.json`. Units of another model or other data in `out` are replaced only with `force`.
     """
     codec.require_codes()
-    sha256 = model_sha256(codec)
+    info = {**describe_units(codec), "data": str(data.path)}
     if not force:
-        _keep_others(out, sha256, str(data.path))
+        _keep_others(out, info["model_sha256"], info["data"])
     units, skipped = {}, {}
 
     def encode(id: str) -> np.ndarray | VqspeechError:
@@ -45,7 +45,7 @@ def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False
         say(f"skipped {id}: {result}")
     if not units:
         raise VqspeechError(f"{data.path}: no utterance could be encoded")
-    info = {**describe_units(codec), "data": str(data.path), "skipped": skipped}
+    info["skipped"] = skipped
     speakers = {id: data.utt2spk[id] for id in units}
     write_units(out, info, units, speakers)
     return Units(info, units, speakers)

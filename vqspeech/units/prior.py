@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, PriorConfig, from_dict, to_dict
@@ -19,7 +20,6 @@ FORMAT = 1
 INFO = "prior.json"
 WEIGHTS = "prior.safetensors"
 Scheme = Literal["autoregressive", "histogram", "uniform"]
-SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Priors:
 
 def save_priors(folder: Path, priors: Priors) -> None:
     """Write a prior folder; each file is replaced as a whole."""
-    weights = {f"autoregressive.{name}": tensor for name, tensor in priors.autoregressive.state_dict().items()}
-    weights |= {f"histogram.{name}": tensor for name, tensor in priors.histogram.state_dict().items()}
+    weights = _both(priors).state_dict()
     with atomic_path(folder / WEIGHTS) as path:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, path)
     config = to_dict(priors.autoregressive.config)
@@ -71,17 +70,18 @@ def load_priors(folder: Path) -> Priors:
         )
     priors = Priors(Histogram(codes), Autoregressive(codes, len(speakers), config), speakers, values)
     try:
-        weights = load_file(folder / WEIGHTS)
-        for name, prior in (("histogram", priors.histogram), ("autoregressive", priors.autoregressive)):
-            own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
-            prior.load_state_dict(own)
-            prior.eval()
+        _both(priors).eval().load_state_dict(load_file(folder / WEIGHTS))
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a prior: it has no {WEIGHTS}") from error
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise VqspeechError(f"{folder / WEIGHTS}: damaged or not of this {INFO}: {reason}") from error
     return priors
+
+
+def _both(priors: Priors) -> nn.ModuleDict:
+    """The two that have weights, under the names that these have on disk."""
+    return nn.ModuleDict({"histogram": priors.histogram, "autoregressive": priors.autoregressive})
 
 
 def check_prior(priors: Priors, sha256: str, folder: Path) -> None:

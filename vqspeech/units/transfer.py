@@ -69,8 +69,6 @@ def import_units(folder: Path) -> Units:
     try:
         tokens, speakers = check_rows(FORMATS[format].read(folder, info), info, folder)
     except DAMAGE as error:
-        if isinstance(error, VqspeechError):
-            raise
         raise VqspeechError(f"{folder}: damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
     info.pop("merged", None)
     return Units(info, {id: expanded(row) for id, row in tokens.items()}, speakers)

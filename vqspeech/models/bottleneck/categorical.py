@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vqspeech.config import BottleneckConfig
-from vqspeech.models.bottleneck.base import Bottleneck
+from vqspeech.models.bottleneck.base import Bottleneck, Quantized
 
 
 class Categorical(Bottleneck):
@@ -23,6 +23,19 @@ class Categorical(Bottleneck):
         self.codes = config.codes
         self.posterior = nn.Conv1d(config.dim, config.codes, 1)
         self.codebook = nn.Parameter(torch.randn(config.codes, config.dim))
+
+    def forward(self, latents: Tensor) -> Quantized:
+        """`[B, D, N]` -> `Quantized`: what `draw` makes of them in training, otherwise the likeliest codes."""
+        log_posterior = self.log_posterior(latents)
+        kl = self.kl(log_posterior)
+        if self.training:
+            return self.draw(latents, log_posterior, kl)
+        indices = log_posterior.argmax(-1)
+        return Quantized(self.lookup(indices), indices, kl=kl)
+
+    def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
+        """Codes for training from latents `[B, D, N]`, log q `[B, N, K]` and its divergence from the prior."""
+        raise NotImplementedError
 
     def log_posterior(self, latents: Tensor) -> Tensor:
         """`[B, D, N]` -> log q `[B, N, K]`, in float32."""

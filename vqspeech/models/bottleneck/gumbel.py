@@ -31,13 +31,8 @@ class GumbelSoftmax(Categorical):
         first, last = math.log(self.config.temperature), math.log(self.config.final_temperature)
         return math.exp(first + share * (last - first))
 
-    def forward(self, latents: Tensor) -> Quantized:
-        """`[B, D, N]` -> `Quantized`."""
-        log_posterior = self.log_posterior(latents)
-        kl = self.kl(log_posterior)
-        if not self.training:
-            indices = log_posterior.argmax(-1)
-            return Quantized(self.lookup(indices), indices, kl=kl)
+    def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
+        """As `Categorical.draw`; the temperature moves on by a step."""
         relaxed = functional.gumbel_softmax(log_posterior, self.temperature, hard=True)
         self.steps += 1
         return Quantized((relaxed @ self.codebook).transpose(1, 2), relaxed.argmax(-1), kl=kl)

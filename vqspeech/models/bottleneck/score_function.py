@@ -17,13 +17,8 @@ class ScoreFunction(Categorical):
     The decoder works M times in a training step, so a step costs M times as much.
     """
 
-    def forward(self, latents: Tensor) -> Quantized:
-        """`[B, D, N]` -> `Quantized`, of M * B sequences in training."""
-        log_posterior = self.log_posterior(latents)
-        kl = self.kl(log_posterior)
-        if not self.training:
-            indices = log_posterior.argmax(-1)
-            return Quantized(self.lookup(indices), indices, kl=kl)
+    def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
+        """As `Categorical.draw`, M * B sequences."""
         batch, frames, codes = log_posterior.shape
         chances = log_posterior.detach().exp().view(-1, codes)
         drawn = torch.multinomial(chances, self.config.draws, replacement=True).t().reshape(-1, batch, frames)

@@ -119,8 +119,13 @@ def write_durations(export: Export, folder: Path) -> None:
 
 def write_rows(path: Path, rows: Iterable[tuple[str, np.ndarray]]) -> None:
     """Write lines `utterance 12 12 5 ...`."""
+    write_lines(path, (f"{id} {' '.join(map(str, row.tolist()))}" for id, row in rows))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines of UTF-8 text, without their ends, to a new file."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{id} {' '.join(map(str, row.tolist()))}\n" for id, row in rows)
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, write_rows
+from vqspeech.units.formats.base import Export, Row, write_lines, write_rows
 from vqspeech.units.store import read_lines
 from vqspeech.units.tokens import expanded
 
@@ -28,12 +28,10 @@ class Espnet:
             raise VqspeechError(f"ESPnet has characters for {MOST} units, this model has {codes}")
         labels = ((id, expanded(tokens)) for id, tokens in export.tokens.items())
         write_rows(folder / f"pseudo_labels_km{codes}.txt", labels)
-        with _text(folder, export.info).open("w", encoding="utf-8", newline="\n") as file:
-            for id, tokens in export.tokens.items():
-                file.write(f"{id} {''.join(chr(FIRST + unit) for unit in tokens.units.tolist())}\n")
-        with (folder / "tokens.txt").open("w", encoding="utf-8", newline="\n") as file:
-            characters = (chr(FIRST + unit) for unit in range(codes))
-            file.writelines(f"{token}\n" for token in ("<blank>", "<unk>", *characters, "<sos/eos>"))
+        spelt = ((id, "".join(chr(FIRST + unit) for unit in row.units.tolist())) for id, row in export.tokens.items())
+        write_lines(_text(folder, export.info), (f"{id} {characters}" for id, characters in spelt))
+        characters = (chr(FIRST + unit) for unit in range(codes))
+        write_lines(folder / "tokens.txt", ("<blank>", "<unk>", *characters, "<sos/eos>"))
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""

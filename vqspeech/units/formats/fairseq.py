@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row
+from vqspeech.units.formats.base import Export, Row, write_lines
 from vqspeech.units.store import read_lines
 
 
@@ -31,10 +31,12 @@ class Fairseq:
         paths = {id: str(export.audio[id].path.resolve()) for id in export.tokens}
         root = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
         rows = (f"{os.path.relpath(path, root)}\t{export.audio[id].samples}" for id, path in paths.items())
-        _write(folder / "units.tsv", (root, *rows))
-        _write(folder / "units.km", (" ".join(map(str, tokens.units.tolist())) for tokens in export.tokens.values()))
-        _write(folder / "dict.km.txt", (f"{unit} 1" for unit in range(export.info["codes"])))
-        _write(folder / "ids.txt", export.tokens)
+        write_lines(folder / "units.tsv", (root, *rows))
+        write_lines(
+            folder / "units.km", (" ".join(map(str, tokens.units.tolist())) for tokens in export.tokens.values())
+        )
+        write_lines(folder / "dict.km.txt", (f"{unit} 1" for unit in range(export.info["codes"])))
+        write_lines(folder / "ids.txt", export.tokens)
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
@@ -54,7 +56,7 @@ class Gslm:
         if barred is not None:
             raise VqspeechError(f"utterance {barred}: GSLM parts ids from units by '|'")
         rows = (f"{id}|{' '.join(map(str, tokens.units.tolist()))}" for id, tokens in export.tokens.items())
-        _write(folder / "units.txt", rows)
+        write_lines(folder / "units.txt", rows)
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
@@ -64,8 +66,3 @@ class Gslm:
             if not bar:
                 raise VqspeechError(f"{path}:{number}: expected 'utterance|12 12 5'")
             yield Row(f"{path}:{number}", id, units.split())
-
-
-def _write(path: Path, lines: Any) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)

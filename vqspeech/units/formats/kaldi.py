@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, read_rows, write_rows
+from vqspeech.units.formats.base import Export, Row, read_rows, write_lines, write_rows
 from vqspeech.units.store import read_lines
 from vqspeech.units.tokens import expanded, merged
 
 
 def _write_symbols(codes: int, path: Path) -> None:
     """Write the symbol table: `<eps> 0`, then unit u as `u (u + 1)`, an offset that exists only there."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write("<eps> 0\n")
-        file.writelines(f"{unit} {unit + 1}\n" for unit in range(codes))
+    write_lines(path, ("<eps> 0", *(f"{unit} {unit + 1}" for unit in range(codes))))
 
 
 class KaldiText:
@@ -48,8 +46,7 @@ class KaldiArk:
                 file.write(b"\0B" + struct.pack("<bi", 4, len(tokens.units)))
                 for unit in tokens.units.tolist():
                     file.write(struct.pack("<bi", 4, unit))
-        with (folder / "units.scp").open("w", encoding="utf-8", newline="\n") as table:
-            table.writelines(f"{id} {home / 'units.ark'}:{place}\n" for id, place in places.items())
+        write_lines(folder / "units.scp", (f"{id} {home / 'units.ark'}:{place}" for id, place in places.items()))
         _write_symbols(export.info["codes"], folder / "tokens.txt")
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:

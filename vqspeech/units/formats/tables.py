@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, require
+from vqspeech.units.formats.base import Export, Row, require, write_lines
 from vqspeech.units.store import read_lines
 
 
@@ -35,8 +35,7 @@ class JsonLines:
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
-        with (folder / "units.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(export))
+        write_lines(folder / "units.jsonl", (json.dumps(row, ensure_ascii=False) for row in _rows(export)))
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
