@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -59,3 +61,59 @@ def test_jitter_takes_neighbours_in_training_only() -> None:
 def test_a_conditioning_hop_that_does_not_divide_the_hop_is_refused() -> None:
     with pytest.raises(ConfigError, match="conditioning_hop"):
         VQVAE(ModelConfig(decoder=DecoderConfig(conditioning_hop=48)), speakers=1)
+
+
+def estimator(name: str = "nvil", **decoder: object) -> VQVAE:
+    """A model whose codes are drawn, with a hop of 32 and conditioning frames of 16 samples."""
+    torch.manual_seed(0)
+    return VQVAE(
+        ModelConfig(
+            speaker_dim=4,
+            encoder=EncoderConfig(channels=8, hidden=8, dilations=(1,), strides=(4, 8)),
+            bottleneck=BottleneckConfig(name=name, codes=8, dim=4, draws=3, jitter=0.5, kl=0.5),
+            decoder=DecoderConfig(
+                layers=4, cycle=4, residual=8, skip=8, conditioning=8, conditioning_hop=16, past_dropout=0.5, **decoder
+            ),
+        ),
+        speakers=2,
+    ).train()
+
+
+def test_a_codes_signal_is_the_likelihood_of_the_samples_that_it_bears_on() -> None:
+    model, heard = estimator(conditioning_dilations=(1, 2)), []
+    learn = model.bottleneck.learn
+    model.bottleneck.learn = lambda *given: heard.append(given[2]) or learn(*given)
+    decoded = []
+    likelihood = model.negative_log_likelihood
+    model.negative_log_likelihood = lambda *given: decoded.append(likelihood(*given)) or decoded[-1]
+    waveform, length = torch.rand(2, 20 * 32) - 0.5, torch.tensor([640, 350])
+    output = model(waveform, torch.tensor([0, 1]), length)
+    nll = decoded[0].view(3, 2, 640)
+    context = model.prepare.context
+    assert context > 0
+    for batch, frame in ((0, 10), (1, 4), (1, 12)):
+        first, last = (frame - context) * 32, (frame + context + 1) * 32
+        expected = -nll[:, batch, first : min(last, int(length[batch]))].sum(1)
+        assert torch.allclose(heard[0][:, batch, frame], expected, rtol=1e-4)
+    assert torch.allclose(output.nll, nll.mean(0), atol=1e-5)
+
+
+def test_losses_of_frames_are_spread_over_their_samples() -> None:
+    model = estimator()
+    waveform = torch.rand(2, 640) - 0.5
+    log_posterior = model.bottleneck.log_posterior(model.encoder(waveform))
+    entropy = torch.distributions.Categorical(logits=log_posterior).entropy()
+    output = model(waveform, torch.tensor([0, 1]))
+    assert output.losses["kl"].item() == pytest.approx(0.5 * (math.log(8) - entropy.mean().item()) / 32, rel=1e-4)
+
+
+def test_draws_meet_the_same_jitter_and_the_same_gaps() -> None:
+    model = estimator()
+    latents = torch.arange(100.0).expand(6, 4, 100)
+    jittered = model._jitter(latents, draws=3).view(3, 2, 4, 100)
+    assert torch.equal(jittered[0], jittered[1])
+    assert torch.equal(jittered[0], jittered[2])
+    assert not torch.equal(jittered[0, 0], jittered[0, 1])
+    hidden = model._hidden(torch.zeros(2, 100), draws=3).view(3, 2, 100)
+    assert torch.equal(hidden[0], hidden[2])
+    assert not torch.equal(hidden[0, 0], hidden[0, 1])

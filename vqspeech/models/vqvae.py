@@ -22,6 +22,10 @@ class Codes:
     """`[B, D, N]`, the codes' vectors."""
     metrics: dict[str, Tensor]
     """What the bottleneck tells of itself, such as the distance of frames to their codes."""
+    kl: Tensor | None = None
+    """Divergence of the posterior from the prior in nats a frame, where the bottleneck has one."""
+    deviation: Tensor | None = None
+    """`[B, D, N]`, of a Gaussian posterior with the latents as its mean."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,9 @@ class VQVAE(nn.Module):
         # Half precision would flip a code in fifty: codes are always computed in float32.
         with torch.autocast(waveform.device.type, enabled=False):
             quantized = self.bottleneck(self.encoder(waveform))
-        return Codes(quantized.indices, quantized.latents, quantized.metrics)
+        return Codes(
+            quantized.indices, quantized.latents, quantized.metrics, kl=quantized.kl, deviation=quantized.deviation
+        )
 
     @torch.no_grad()
     def conditioning(self, codes: Tensor, speaker: Tensor) -> Tensor:
@@ -77,18 +83,22 @@ class VQVAE(nn.Module):
         latents = codes if codes.is_floating_point() else self.bottleneck.lookup(codes)
         return self.prepare(latents, self.speakers(speaker))
 
-    def forward(self, waveform: Tensor, speaker: Tensor) -> Output:
-        """Encode and decode with teacher forcing: waveforms `[B, T]`, speaker numbers `[B]`."""
+    def forward(self, waveform: Tensor, speaker: Tensor, length: Tensor | None = None) -> Output:
+        """Encode and decode with teacher forcing: waveforms `[B, T]`, of them `length [B]` samples, speakers `[B]`."""
         quantized = self.bottleneck(self.encoder(waveform))
+        # Draws are compared with each other, so they meet the same jitter and the same gaps in the past.
         draws = len(quantized.latents) // len(waveform)
-        frames = self._jitter(quantized.latents)
-        nll = self.negative_log_likelihood(waveform.repeat(draws, 1), frames, speaker.repeat(draws))
+        frames = self._jitter(quantized.latents, draws)
+        nll = self.negative_log_likelihood(
+            waveform.repeat(draws, 1), frames, speaker.repeat(draws), self._hidden(waveform, draws)
+        )
         losses = dict(quantized.losses)
         if quantized.kl is not None:
             losses["kl"] = self.config.bottleneck.kl * quantized.kl / self.hop
         if quantized.feedback is not None:
             nll = nll.view(draws, *waveform.shape)
-            learnt = quantized.feedback(self._log_likelihood(nll))
+            counted = nll if length is None else nll * within(length, nll.shape[2])
+            learnt = quantized.feedback(self._log_likelihood(counted))
             weights = learnt.weights.repeat_interleave(self.hop, dim=2)[:, :, : nll.shape[2]]
             nll = (weights * nll).sum(0)
             losses |= {name: loss / self.hop for name, loss in learnt.losses.items()}
@@ -104,24 +114,38 @@ class VQVAE(nn.Module):
         window = 2 * self.prepare.context + 1
         return -window * functional.avg_pool1d(frames, window, stride=1, padding=window // 2)
 
-    def negative_log_likelihood(self, waveform: Tensor, latents: Tensor, speaker: Tensor) -> Tensor:
-        """Nats for every sample of `waveform [B, T]` given `latents [B, D, ceil(T / hop)]` -> `[B, T]`."""
+    def negative_log_likelihood(
+        self, waveform: Tensor, latents: Tensor, speaker: Tensor, hidden: Tensor | None = None
+    ) -> Tensor:
+        """Nats for every sample of `waveform [B, T]` given `latents [B, D, ceil(T / hop)]` -> `[B, T]`.
+
+        The decoder is not shown the past samples that are true in `hidden [B, T]`.
+        """
         length = waveform.shape[1]
-        waveform = functional.pad(waveform, (0, -length % self.hop))
+        missing = -length % self.hop
+        waveform = functional.pad(waveform, (0, missing))
+        hidden = None if hidden is None else functional.pad(hidden, (0, missing))
         conditioning = self.prepare(latents, self.speakers(speaker))
-        parameters = self.decoder(waveform, conditioning, self._hidden(waveform))
+        parameters = self.decoder(waveform, conditioning, hidden)
         return self.decoder.output.negative_log_likelihood(parameters, waveform)[:, :length]
 
-    def _jitter(self, latents: Tensor) -> Tensor:
+    def _jitter(self, latents: Tensor, draws: int = 1) -> Tensor:
         probability = self.config.bottleneck.jitter
         if not self.training or probability == 0:
             return latents
-        batch, _, frames = latents.shape
-        draw = torch.rand(batch, frames, device=latents.device)
-        step = (draw < probability / 2).long() - (draw > 1 - probability / 2).long()
+        sequences, _, frames = latents.shape
+        chance = torch.rand(sequences // draws, frames, device=latents.device).repeat(draws, 1)
+        step = (chance < probability / 2).long() - (chance > 1 - probability / 2).long()
         source = (torch.arange(frames, device=latents.device) + step).clamp(0, frames - 1)
         return latents.gather(2, source.unsqueeze(1).expand_as(latents))
 
-    def _hidden(self, waveform: Tensor) -> Tensor | None:
+    def _hidden(self, waveform: Tensor, draws: int) -> Tensor | None:
         share = self.config.decoder.past_dropout
-        return torch.rand_like(waveform) < share if self.training and share > 0 else None
+        if not self.training or share == 0:
+            return None
+        return (torch.rand_like(waveform) < share).repeat(draws, 1)
+
+
+def within(length: Tensor, samples: int) -> Tensor:
+    """`[B, samples]`, true where a waveform is no padding yet."""
+    return torch.arange(samples, device=length.device) < length.unsqueeze(1)

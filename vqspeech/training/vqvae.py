@@ -17,7 +17,8 @@ from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits_per_sample
 from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
-from vqspeech.models.vqvae import VQVAE
+from vqspeech.models.bottleneck import Bottleneck
+from vqspeech.models.vqvae import VQVAE, Codes, within
 from vqspeech.progress import say
 from vqspeech.synthesis import sample
 from vqspeech.training.loop import STATE, fit
@@ -39,9 +40,8 @@ class Losses(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The training loss in nats per sample, its parts, and what is worth logging."""
-        output = self.model(batch.waveform, batch.speaker)
-        speech = torch.arange(output.nll.shape[1], device=output.nll.device) < batch.length.unsqueeze(1)
-        nll = output.nll[speech].mean()
+        output = self.model(batch.waveform, batch.speaker, batch.length)
+        nll = output.nll[within(batch.length, output.nll.shape[1])].mean()
         loss = nll + sum(output.losses.values(), nll.new_zeros(()))
         bits = (nll / torch.log(nll.new_tensor(2.0))).detach()
         return {"loss": loss, "bits": bits, **output.losses, **output.metrics}
@@ -90,7 +90,13 @@ class VQVAETask:
             f"bits_{choice}": bits_per_sample(model, waveform, speaker, choice, length)
             for choice in ("true", "shuffled", "zeroed")
         }
-        measures = {"loss": bits["bits_true"], **bits, **_code_measures(model, waveform)}
+        codes = model.encode(waveform)
+        loss = bits["bits_true"]
+        if codes.deviation is not None:
+            # What the mean tells is no guide: with ever more of it both terms of the bound belong together.
+            loss = bits_per_sample(model, waveform, speaker, "drawn", length)
+            loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
+        measures = {"loss": loss, **bits, **_code_measures(codes, model.bottleneck)}
         if self.config.training.audio_seconds > 0:
             measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
@@ -130,14 +136,12 @@ class VQVAETask:
             )
 
 
-def _code_measures(model: VQVAE, waveform: Tensor) -> dict[str, Any]:
-    """Which codes are used how, and the rate: entropy of the codes, or what a continuous bottleneck reports."""
-    codes = model.encode(waveform)
+def _code_measures(codes: Codes, bottleneck: Bottleneck) -> dict[str, Any]:
+    """Which codes are used how, and the rate: entropy of the codes, or what a continuous bottleneck spends."""
+    if not bottleneck.discrete:
+        return {} if codes.kl is None else {"bits_per_frame": float(codes.kl) / math.log(2)}
     distance = {name: float(value) for name, value in codes.metrics.items() if name == "distance"}
-    if not model.bottleneck.discrete:
-        rate = {"bits_per_frame": float(codes.metrics["kl"]) / math.log(2)} if "kl" in codes.metrics else {}
-        return rate | distance
-    usage = code_usage(codes.indices.cpu().numpy().ravel(), model.bottleneck.codes)
+    usage = code_usage(codes.indices.cpu().numpy().ravel(), bottleneck.codes)
     measures = {"perplexity": usage.perplexity, "codes_in_use": usage.in_use, "bits_per_frame": usage.entropy}
     return measures | distance | {"codes": codes.indices.flatten().cpu()}
 

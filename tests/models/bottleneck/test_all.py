@@ -59,6 +59,7 @@ def test_indices_say_all_that_the_decoder_sees(name: str, changes: dict[str, obj
     assert result.indices.max() < made.codes
     assert len(result.indices.unique()) > 2
     assert torch.allclose(made.lookup(result.indices), result.latents, atol=1e-5)
+    assert result.metrics["distance"] > 0
 
 
 @pytest.mark.parametrize("name", BOTTLENECKS)

@@ -22,7 +22,7 @@ def test_divergence_by_torch_distributions_and_the_free_nats() -> None:
     # The second dimension says nothing and is let off below its free nats.
     freed = gaussian(free_nats=0.3)
     assert freed.train()(latents).kl.item() == pytest.approx(kl[0].item() + 0.3)
-    assert freed.eval()(latents).metrics["kl"].item() == pytest.approx(kl.sum().item())
+    assert freed.eval()(latents).kl.item() == pytest.approx(kl.sum().item())
 
 
 def test_draws_have_the_posteriors_mean_and_deviation() -> None:
@@ -30,6 +30,9 @@ def test_draws_have_the_posteriors_mean_and_deviation() -> None:
     drawn = gaussian().train()(torch.zeros(1, 2, 50_000)).latents[0]
     assert torch.allclose(drawn.mean(1), torch.tensor([1.0, 0.0]), atol=0.02)
     assert torch.allclose(drawn.std(1), torch.tensor([0.5, 1.0]), atol=0.02)
+    used = gaussian().eval()(torch.zeros(1, 2, 1))
+    assert torch.allclose(used.latents[0, :, 0], torch.tensor([1.0, 0.0]))
+    assert torch.allclose(used.deviation[0, :, 0], torch.tensor([0.5, 1.0]))
 
 
 def test_the_auto_encoder_only_normalises() -> None:

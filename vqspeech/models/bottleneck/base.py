@@ -30,6 +30,8 @@ class Quantized:
     """Scalars to log."""
     kl: Tensor | None = None
     """Mean divergence of the posterior from the prior in nats a frame, where it belongs to the loss."""
+    deviation: Tensor | None = None
+    """`[B, D, N]`, of a Gaussian posterior whose mean the latents are; outside of training, where nothing is drawn."""
     feedback: Callable[[Tensor], Feedback] | None = None
     """Takes log p(the samples that a frame bears on | codes) `[M, B, N]`, for estimators that learn from it."""
 

@@ -31,7 +31,9 @@ class Categorical(Bottleneck):
         if self.training:
             return self.draw(latents, log_posterior, kl)
         indices = log_posterior.argmax(-1)
-        return Quantized(self.lookup(indices), indices, kl=kl)
+        chosen = self.lookup(indices)
+        expected = (log_posterior.exp() @ self.codebook).transpose(1, 2)
+        return Quantized(chosen, indices, kl=kl, metrics={"distance": functional.mse_loss(expected, chosen)})
 
     def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
         """Codes for training from latents `[B, D, N]`, log q `[B, N, K]` and its divergence from the prior."""

@@ -45,9 +45,11 @@ class Gaussian(Continuous):
             # exp of what a step gone wrong leaves would end the training.
             log_variance = log_variance.clamp(-20, 10)
             kl = ((mean.square() + log_variance.exp() - 1 - log_variance) / 2).mean((0, 2))
-            drawn = mean + (log_variance / 2).exp() * torch.randn_like(mean) if self.training else mean
-            paid = kl.clamp_min(self.config.free_nats).sum() if self.training else kl.sum()
-            return Quantized(drawn, self.no_codes(latents), kl=paid, metrics={"kl": kl.sum().detach()})
+            deviation = (log_variance / 2).exp()
+            if not self.training:
+                return Quantized(mean, self.no_codes(latents), kl=kl.sum(), deviation=deviation)
+            drawn = mean + deviation * torch.randn_like(mean)
+            return Quantized(drawn, self.no_codes(latents), kl=kl.clamp_min(self.config.free_nats).sum())
 
 
 class Identity(Continuous):
