@@ -30,8 +30,8 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
     assert config.model.hop == expected
 
 
-def test_the_shipped_configs_are_the_five_that_are_documented() -> None:
-    assert {path.stem for path in SHIPPED} == {"tiny", "base", "paper", "units50", "units25"}
+def test_the_shipped_configs_are_those_that_are_documented() -> None:
+    assert {path.stem for path in SHIPPED} == {"tiny", "base", "paper", "units50", "units25", "compare"}
 
 
 @pytest.mark.parametrize(

@@ -23,10 +23,10 @@ def tiny_config(training: TrainingConfig = TRAINING, **bottleneck: object) -> Co
     return Config(model, training)
 
 
-def save_tiny_model(folder: Path, speakers: tuple[str, ...] = ("p225", "p226")) -> VQVAE:
+def save_tiny_model(folder: Path, speakers: tuple[str, ...] = ("p225", "p226"), **bottleneck: object) -> VQVAE:
     """Write a model folder with random weights whose codes differ from frame to frame."""
     torch.manual_seed(0)
-    model = VQVAE(tiny_config().model, len(speakers)).eval()
+    model = VQVAE(tiny_config(**bottleneck).model, len(speakers)).eval()
     # As initialised, the frames of a random encoder are all but equal, and rounding would decide their codes.
     for parameter in model.encoder.parameters():
         torch.nn.init.normal_(parameter, std=0.5)

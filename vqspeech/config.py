@@ -73,6 +73,8 @@ class BottleneckConfig(_Checked):
     """Width in which frames and codes are compared (vq, nsvq, soft_em, rvq); 0 for D (Yu et al. 2022, section 3.2)."""
     beta: float = 0.25
     """Weight of the commitment loss (vq, soft_em, rvq)."""
+    beta_steps: int = 0
+    """Steps after the codes are placed in which that weight rises from 0."""
     codebook: Literal["ema", "loss"] = "ema"
     """How codes follow the encoder (vq, rvq): exponential moving averages (appendix A.1) or the codebook loss."""
     ema_decay: float = 0.99
@@ -84,6 +86,8 @@ class BottleneckConfig(_Checked):
     """Steps with unquantised latents before k-means places the codes; 0 places them before the first step."""
     kmeans: bool = True
     """Place the first codes by k-means on training frames; otherwise they start at random."""
+    code_scale: float = 1.0
+    """Standard deviation of the random start; frames have about 1."""
     restart: float = 0.05
     """A code used less often than this share of the mean use is moved to a frame of the batch; 0 never."""
     jitter: float = 0.0
@@ -113,7 +117,19 @@ class BottleneckConfig(_Checked):
     def __post_init__(self) -> None:
         self._at_least(2, "codes", "levels")
         self._at_least(1, "dim", "draws", "stages", "anneal_steps")
-        self._at_least(0, "code_dim", "beta", "ema_decay", "start_steps", "restart", "jitter", "kl", "free_nats")
+        self._at_least(
+            0,
+            "code_dim",
+            "beta",
+            "beta_steps",
+            "ema_decay",
+            "start_steps",
+            "code_scale",
+            "restart",
+            "jitter",
+            "kl",
+            "free_nats",
+        )
         if not self.levels:
             raise ConfigError("levels: fsq needs at least one number")
         if self.name == "vimco" and self.draws < 2:

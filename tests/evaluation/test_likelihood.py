@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,14 @@ from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.codec import Codec
+from vqspeech.config import PriorConfig
 from vqspeech.evaluation.bits import bits_per_sample
-from vqspeech.evaluation.likelihood import bits_at_equal_steps, measure_bits
+from vqspeech.evaluation.likelihood import bits_at_equal_steps, measure_bits, measure_bound
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
+from vqspeech.models.prior import Autoregressive, Histogram
+from vqspeech.units.model import model_sha256
+from vqspeech.units.prior import Priors, save_priors
 
 
 @pytest.fixture
@@ -35,6 +40,47 @@ def test_too_little_speech_cannot_be_measured(codec: Codec, tmp_path: Path) -> N
     make_data_dir(tmp_path / "test", seconds=0.5)
     with pytest.raises(CannotMeasure, match="fewer than two"):
         measure_bits(codec, Speech(tmp_path / "test", codec.sample_rate))
+
+
+def test_the_bound_adds_what_the_codes_cost_under_each_prior(codec: Codec, tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "test", utterances=1, seconds=1.5)
+    torch.manual_seed(0)
+    histogram = Histogram(codec.codes, torch.arange(codec.codes))
+    transformer = Autoregressive(codec.codes, 2, PriorConfig(width=8, layers=1, heads=1))
+    info = {"codes": codec.codes, "merged": False, "model_sha256": model_sha256(codec)}
+    save_priors(tmp_path / "prior", Priors(histogram, transformer, ("b", "a"), info))
+    speech = Speech(tmp_path / "test", codec.sample_rate)
+    found = measure_bound(codec, speech, tmp_path / "prior")
+    assert found["given_codes"] == pytest.approx(measure_bits(codec, speech)["true"])
+    assert found["codes"]["uniform"] == pytest.approx(math.log2(codec.codes) / codec.hop)
+    middles = [audio.read(data.wavs[utterance], 16000)[4000:20000] for utterance in ("a_000", "b_000")]
+    codes = codec.model.encode(torch.from_numpy(np.stack(middles))).indices
+    # Add-one counts, as the histogram has them.
+    chances = (np.arange(codec.codes) + 1) / (np.arange(codec.codes) + 1).sum()
+    assert found["codes"]["histogram"] == pytest.approx(-np.log2(chances[codes.numpy()]).mean() / codec.hop, rel=1e-4)
+    # Speakers a and b are the rows 1 and 0 of this prior.
+    log_prob = transformer.eval().log_prob(codes, torch.tensor([1, 0]))
+    cost = -log_prob.mean().item() / math.log(2) / codec.hop
+    assert found["codes"]["autoregressive"] == pytest.approx(cost, rel=1e-4)
+    assert found["bound"]["histogram"] == found["given_codes"] + found["codes"]["histogram"]
+
+
+def test_without_a_prior_there_is_no_bound(codec: Codec, tmp_path: Path) -> None:
+    make_data_dir(tmp_path / "test", utterances=1, seconds=1.5)
+    with pytest.raises(CannotMeasure, match="no prior"):
+        measure_bound(codec, Speech(tmp_path / "test", codec.sample_rate), None)
+
+
+def test_the_bound_of_a_gaussian_is_of_draws_with_their_divergence(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    save_tiny_model(tmp_path / "model", speakers=("a", "b"), name="vae")
+    codec = vqspeech.load(tmp_path / "model")
+    make_data_dir(tmp_path / "test", utterances=1, seconds=1.5)
+    speech = Speech(tmp_path / "test", codec.sample_rate)
+    found = measure_bound(codec, speech, None)
+    assert found["given_codes"] != measure_bits(codec, speech)["true"]
+    assert found["bound"]["normal"] == found["given_codes"] + found["codes"]["normal"]
+    assert found == measure_bound(codec, speech, None)
 
 
 def dev(step: int, bits: float) -> dict:

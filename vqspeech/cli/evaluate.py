@@ -15,6 +15,7 @@ def evaluate(
     unseen: Path | None = None,
     parallel: Path | None = None,
     no_codes: Path | None = None,
+    prior: Path | None = None,
     units_only: bool = False,
     skip_bad: bool = False,
     utterances: int = 300,
@@ -35,6 +36,7 @@ def evaluate(
         unseen: data directory of speakers that the model never heard, as sources
         parallel: data directory of sentences that several speakers read
         no_codes: model folder of the same decoder trained without codes, to compare with
+        prior: folder that vqspeech-train-prior wrote, for the whole bound in bits per sample
         units_only: leave out whatever needs sampling
         skip_bad: carry on past unreadable utterances and count them
         utterances: utterances of each data directory to measure codes and phones on
@@ -60,6 +62,7 @@ def evaluate(
         unseen=unseen,
         parallel=parallel,
         no_codes=no_codes,
+        prior=prior,
         units_only=units_only,
         skip_bad=skip_bad,
         utterances=utterances,

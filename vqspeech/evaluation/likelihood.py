@@ -13,6 +13,8 @@ from vqspeech.evaluation.speech import Speech
 from vqspeech.training.log import read_metrics
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from vqspeech.codec import Codec
 
 METRICS = Path("train", "metrics.jsonl")
@@ -26,6 +28,50 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
     Measured on the middle second of the first 64 utterances by hash, without those that are shorter; raises
     CannotMeasure when fewer than two are left.
     """
+    waveforms, speakers = _crops(codec, speech)
+    bits = {codes: bits_per_sample(codec.model, waveforms, speakers, codes) for codes in ("true", "shuffled", "zeroed")}
+    return bits | {"utterances": len(waveforms), "seconds": len(waveforms) * CROP_SECONDS}
+
+
+def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[str, Any]:
+    """The whole bound in bits per sample, `-log2 p(x | z)` and what the codes z cost, on the crops of `measure_bits`.
+
+    `given_codes` is the first term, `codes` the second and `bound` their sum, both by the name of the prior: those of
+    the folder `prior` for codes, the normal distribution for a Gaussian posterior, whose z is drawn.
+    Raises CannotMeasure where no prior is known. Source: Oord et al. 2017, section 3.1.
+    """
+
+    waveforms, speakers = _crops(codec, speech)
+    if codec.model.bottleneck.discrete:
+        if prior is None:
+            raise CannotMeasure("no prior was given")
+        per_frame = _prior_bits(codec, waveforms, speakers, prior)
+    else:
+        codes = codec.model.encode(waveforms)
+        if codes.kl is None:
+            raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no prior")
+        per_frame = {"normal": float(codes.kl) / math.log(2)}
+    given = bits_per_sample(codec.model, waveforms, speakers, "drawn")
+    cost = {name: bits / codec.hop for name, bits in per_frame.items()}
+    return {"given_codes": given, "codes": cost, "bound": {name: given + bits for name, bits in cost.items()}}
+
+
+def _prior_bits(codec: "Codec", waveforms: "Tensor", speakers: "Tensor", folder: Path) -> dict[str, float]:
+    """Bits per code of the codes of waveforms `[B, T]`, by the name of the prior."""
+    from vqspeech.evaluation.prior import bits_per_code
+    from vqspeech.units.model import model_sha256
+    from vqspeech.units.prior import SCHEMES, check_prior, load_priors
+
+    priors = load_priors(folder)
+    check_prior(priors, model_sha256(codec), folder)
+    codes = list(codec.model.encode(waveforms).indices.cpu().numpy())
+    names = [codec.speakers[row] for row in speakers.tolist()]
+    rows = [priors.speakers.index(name) if name in priors.speakers else -1 for name in names]
+    return {scheme: bits_per_code(priors[scheme], codes, rows) for scheme in SCHEMES}
+
+
+def _crops(codec: "Codec", speech: Speech) -> tuple["Tensor", "Tensor"]:
+    """The middle second of the first utterances by hash `[B, T]`, and the rows of their speakers `[B]`."""
     import torch
 
     length = round(CROP_SECONDS * codec.sample_rate)
@@ -37,9 +83,7 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
             speakers.append(codec.speaker_index(speech.data.utt2spk[utterance]))
     if len(crops) < 2:
         raise CannotMeasure(f"fewer than two held-out utterances of {CROP_SECONDS:g} s")
-    batch = torch.from_numpy(np.stack(crops)).to(codec.device), torch.tensor(speakers, device=codec.device)
-    bits = {codes: bits_per_sample(codec.model, *batch, codes) for codes in ("true", "shuffled", "zeroed")}
-    return bits | {"utterances": len(crops), "seconds": len(crops) * CROP_SECONDS}
+    return torch.from_numpy(np.stack(crops)).to(codec.device), torch.tensor(speakers, device=codec.device)
 
 
 def measure_no_codes(codec: "Codec", model: Path, no_codes: Path | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from vqspeech.evaluation.description import (
     describe_sample,
 )
 from vqspeech.evaluation.figures import draw_samples
-from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_no_codes
+from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
 from vqspeech.evaluation.missing import or_missing
 from vqspeech.evaluation.representation import measure_codes, measure_phones
 from vqspeech.evaluation.resynthesis import measure_nearest, measure_similarity, measure_words
@@ -45,6 +45,7 @@ def evaluate(
     unseen: Path | None = None,
     parallel: Path | None = None,
     no_codes: Path | None = None,
+    prior: Path | None = None,
     units_only: bool = False,
     skip_bad: bool = False,
     command: str | None = None,
@@ -63,6 +64,7 @@ def evaluate(
     `unseen`: data dir of speakers that the model does not know, sources of half of the conversions.
     `parallel`: data dir of texts that several speakers read, sources of the others instead of `data`.
     `no_codes`: model folder of the same decoder trained without codes.
+    `prior`: folder of priors over the model's units, for the whole bound.
     `command`: what remakes the table; by default this process's command line.
     `whisper`: local model folder for the word error rate; by default `$VQSPEECH_WHISPER`.
     `copies`, `conversions`, `seconds`: number and greatest length of the samples.
@@ -85,6 +87,7 @@ def evaluate(
         **describe_environment(),
         "model": describe_model(codec, model, log),
         "bits": or_missing(lambda: measure_bits(codec, test)),
+        "bound": or_missing(lambda: measure_bound(codec, test, prior)),
         "no_codes": or_missing(lambda: measure_no_codes(codec, model, no_codes)),
         "codes": or_missing(lambda: measure_codes(codec, test, utterances)),
         "codes_unseen": or_missing(lambda: measure_codes(codec, strangers, utterances)) if strangers else None,

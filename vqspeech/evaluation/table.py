@@ -62,6 +62,7 @@ def _preparation(preparation: Results | None) -> list[str]:
 
 def _measures(results: Results) -> Iterator[Row]:
     yield from _likelihood(results["bits"], results["no_codes"])
+    yield from _bound(results.get("bound", {"missing": ""}))  # not in results of an earlier version
     yield from _codes(results["codes"], results["codes_unseen"], 16 * results["model"]["sample_rate"])
     yield from _phones(results["phones"])
     if "samples" in results:
@@ -88,6 +89,15 @@ def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
             f"{no_codes['bits_with_codes']:.2f}",
             f"trained without codes, {no_codes['step']} steps: {no_codes['bits']:.2f}{codes}",
         )
+
+
+def _bound(bound: Results) -> Iterator[Row]:
+    if "missing" in bound:
+        return
+    name, bits = min(bound["bound"].items(), key=lambda entry: entry[1])
+    others = ", ".join(f"{other} {bound['bound'][other]:.2f}" for other in bound["bound"] if other != name)
+    beside = f"{bound['codes'][name]:.3f} of them for the codes" + (f"; other priors: {others}" if others else "")
+    yield f"bits per sample with the codes' own, {name} prior", f"{bits:.2f}", beside
 
 
 def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -20,6 +20,7 @@ FORMAT = 1
 INFO = "prior.json"
 WEIGHTS = "prior.safetensors"
 Scheme = Literal["autoregressive", "histogram", "uniform"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,15 @@ def test_nearest_code_and_commitment_by_hand() -> None:
     assert set(result.losses) == {"commitment"}
 
 
+def test_commitment_rises_over_the_steps_since_the_start() -> None:
+    made = quantizer(beta=0.5, beta_steps=4).train()
+    weights = []
+    for _ in range(6):
+        result = made(FRAMES)
+        weights.append(result.losses["commitment"].item() / result.metrics["distance"].item())
+    assert weights == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
+
+
 def test_gradient_passes_straight_through() -> None:
     frames = FRAMES.clone().requires_grad_()
     weights = torch.randn(FRAMES.shape)

@@ -31,7 +31,7 @@ class CodebookBottleneck(Bottleneck):
         width = config.code_dim or config.dim
         self.enter = nn.Conv1d(config.dim, width, 1) if config.code_dim else nn.Identity()
         self.leave = nn.Conv1d(width, config.dim, 1) if config.code_dim else nn.Identity()
-        codebook = torch.randn(config.codes, width)
+        codebook = config.code_scale * torch.randn(config.codes, width)
         if learnt:
             self.codebook = nn.Parameter(codebook)
         else:
@@ -39,7 +39,8 @@ class CodebookBottleneck(Bottleneck):
         # Moving averages of each code's use (frames per batch) and of the sum of the frames that chose it.
         self.register_buffer("usage", torch.ones(config.codes))
         self.register_buffer("total", codebook.clone())
-        self.register_buffer("started", torch.tensor(False))
+        # Steps since the codes were placed, counting from 1; 0 before.
+        self.register_buffer("started", torch.tensor(0))
         self._ready = False
 
     @property
@@ -85,7 +86,15 @@ class CodebookBottleneck(Bottleneck):
         if self.config.kmeans:
             frames = self.frames(latents.t().unsqueeze(0))[0].t()
             self._place(slice(None), _from_first_rank(_kmeans(frames, self.codes)))
-        self.started.fill_(True)
+        self.started.fill_(1)
+
+    def commitment(self, frames: Tensor, quantised: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss that keeps frames `[B, C, N]` at their codes, and the distance between them."""
+        distance = functional.mse_loss(frames, quantised.detach())
+        loss = self.config.beta * distance
+        if self.config.beta_steps:
+            loss = loss * (self.started / self.config.beta_steps).clamp(max=1)
+        return loss, distance.detach()
 
     @torch.no_grad()
     def update(self, flat: Tensor, chosen: Tensor) -> None:
@@ -96,6 +105,7 @@ class CodebookBottleneck(Bottleneck):
         sums = torch.zeros_like(self.total)
         for choice in choices.unbind(1):
             sums.index_add_(0, choice, flat, alpha=share)
+        self.started += 1
         _sum_over_ranks(counts)
         _sum_over_ranks(sums)
         decay = self.config.ema_decay

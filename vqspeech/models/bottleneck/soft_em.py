@@ -36,7 +36,6 @@ class SoftEM(CodebookBottleneck):
                 self.update(flat.detach(), drawn)
             else:
                 quantised = self.chosen(indices)
-            distance = functional.mse_loss(frames, quantised)
-            losses = {"commitment": self.config.beta * distance}
+            commitment, distance = self.commitment(frames, quantised)
             through = frames + (quantised - frames).detach()
-            return Quantized(self.leave(through), indices, losses, {"distance": distance.detach()})
+            return Quantized(self.leave(through), indices, {"commitment": commitment}, {"distance": distance})

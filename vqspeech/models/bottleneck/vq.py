@@ -35,11 +35,11 @@ class VectorQuantizer(CodebookBottleneck):
         if not self.ready:
             return Quantized(frames, indices)
         quantised = self.chosen(indices)
-        distance = functional.mse_loss(frames, quantised.detach())
-        losses = {"commitment": self.config.beta * distance}
+        commitment, distance = self.commitment(frames, quantised)
+        losses = {"commitment": commitment}
         if self.learnt:
             losses["codebook"] = functional.mse_loss(quantised, frames.detach())
         if self.training:
             self.update(flat.detach(), nearest)
         through = frames + (quantised - frames).detach()
-        return Quantized(through, indices, losses, {"distance": distance.detach()})
+        return Quantized(through, indices, losses, {"distance": distance})

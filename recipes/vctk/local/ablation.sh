@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# shellcheck source-path=SCRIPTDIR/..
+# What keeps codes alive: trains vq with each safeguard off in turn and counts the codes in use. See --help.
+
+data=data/miniature
+expdir=exp/ablation
+train_config=conf/compare.yaml
+seeds=1
+steps=2000
+codes=1024
+names="start EMA restart normalisation warm-up jitter past-dropout"
+train_args=
+
+help_message="Usage: bash recipes/vctk/local/ablation.sh [options]
+
+Trains vq from an adversarial start (codes far from the frames, a high learning rate, many codes) with every safeguard,
+with each one off in turn, and with none, and prints the codes in use on dev speech. The data directories are those that
+recipes/vctk/run.sh has prepared (--stop-stage 1). A run that is done with the same settings is not done again. Folders
+are relative to recipes/vctk.
+
+  --data DIR           with train and dev (default: $data)
+  --expdir DIR         a folder NAME-SEED for each run, and ablation.md (default: $expdir)
+  --train-config FILE  (default: $train_config)
+  --seeds SEEDS        (default: $seeds)
+  --steps N            of training each (default: $steps)
+  --codes K            (default: $codes)
+  --names NAMES        of the safeguards (default: $names)
+  --train-args ARGS    further flags of vqspeech-train"
+
+recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$recipe/../utils/parse_options.sh"
+set -euo pipefail
+[ $# -eq 0 ] || option_error "options only, not '$1'"
+cd "$recipe"
+[ -d "$data/train" ] || option_error "no folder $data/train in $recipe: prepare it with run.sh --stop-stage 1"
+[ -r "$train_config" ] || option_error "no file --train-config $train_config"
+. ./path.sh
+. ./cmd.sh
+# shellcheck disable=SC2034 # for run_stage
+stage=0 stop_stage=0
+. ../utils/stages.sh
+
+adversity="--training.learning_rate 8e-3 --model.bottleneck.code_scale 30 --model.bottleneck.codes $codes"
+safeguards="--model.bottleneck.beta_steps 500 --model.bottleneck.jitter 0.12 --model.decoder.past_dropout 0.05"
+without() { # <safeguard> ...: the flags that turn them off
+  local safeguard
+  for safeguard; do
+    case $safeguard in
+      start) echo "--model.bottleneck.kmeans false --model.bottleneck.start_steps 0" ;;
+      EMA) echo "--model.bottleneck.codebook loss" ;;
+      restart) echo "--model.bottleneck.restart 0" ;;
+      normalisation) echo "--model.bottleneck.normalise none" ;;
+      warm-up) echo "--model.bottleneck.beta_steps 0" ;;
+      jitter) echo "--model.bottleneck.jitter 0" ;;
+      past-dropout) echo "--model.decoder.past_dropout 0" ;;
+      *) option_error "no safeguard $safeguard" ;;
+    esac
+  done
+}
+
+train() { # <model folder> <flag> ...
+  local model=$1
+  shift
+  ! $continuing || set -- "$@" --resume
+  $train_cmd "$model/log/train.log" \
+    vqspeech-train --config "$train_config" --train "$data/train" --dev "$data/dev" --out "$model" --accelerator cpu \
+    --training.max_steps "$steps" --training.eval_every "$steps" "$@"
+}
+
+ablate() { # <name> <flags>
+  local seed model settings
+  for seed in $seeds; do
+    model=$expdir/$1-$seed
+    settings="$data $steps $adversity $safeguards $2 $train_args $(cat "$train_config")"
+    if was_begun_otherwise "$model/.ablated" "$settings"; then
+      log "$model was made with other settings: remove it, or give another --expdir" >&2
+      exit 1
+    fi
+    # shellcheck disable=SC2086 # words are wanted
+    run_stage 0 "$1, seed $seed" "$model/.ablated" "$settings" \
+      train "$model" --training.seed "$seed" $adversity $safeguards $2 $train_args
+  done
+}
+
+ablate all ""
+for safeguard in $names; do
+  ablate "without-$safeguard" "$(without "$safeguard")"
+done
+# shellcheck disable=SC2086
+ablate none "$(without $names)"
+local/ablation_table.py "$expdir" | tee "$expdir/ablation.md"
