@@ -19,6 +19,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import commands
 import encoding
+import memory
+import precision
 import sampling
 import training
 from contest import Result, machine, markdown, use_cores
@@ -27,7 +29,7 @@ import vqspeech
 from vqspeech.config import Config, TrainingConfig
 from vqspeech.data.kaldi import read_data_dir
 
-PARTS = ("sampling", "training", "encoding", "commands")
+PARTS = ("sampling", "precision", "training", "encoding", "commands", "memory")
 
 
 def main() -> None:
@@ -43,9 +45,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="times that each contestant runs (default: 5)")
     parser.add_argument("--cores", type=int, default=2, help="cores where not one alone is told (default: 2)")
     parser.add_argument("--batch-size", type=int, default=8, help="crops of a training step (default: 8)")
+    parser.add_argument("--hours", type=float, nargs=2, default=(10, 1), metavar=("ENCODED", "CONVERTED"),
+        help="length of the files whose memory is measured (default: 10 1)")  # fmt: skip
     arguments = parser.parse_args()
 
-    codec = vqspeech.load(arguments.model)
+    codec, data = vqspeech.load(arguments.model), read_data_dir(arguments.data)
     results: list[Result] = []
     for part in arguments.only:
         print(f"{part} ...", file=sys.stderr, flush=True)
@@ -54,6 +58,8 @@ def main() -> None:
             results += sampling.results(codec.model.decoder, arguments.rounds)
             use_cores(arguments.cores)
             results += sampling.many_streams(codec.model.decoder, "base", arguments.rounds, arguments.cores)
+        elif part == "precision":
+            results += precision.results(codec, data)
         elif part == "training":
             use_cores(arguments.cores)
             config = Config(codec.config, TrainingConfig())
@@ -61,9 +67,11 @@ def main() -> None:
         elif part == "encoding":
             use_cores(arguments.cores)
             results += encoding.results(codec, arguments.rounds, arguments.cores)
+        elif part == "memory":
+            use_cores(arguments.cores)
+            results += memory.results(codec, arguments.model, data, *arguments.hours)
         else:
             use_cores(arguments.cores)
-            data = read_data_dir(arguments.data)
             # The utterance nearest to three seconds.
             chosen = min(data.utterances, key=lambda id: abs(data.utt2dur[id] - 3))
             results += commands.results(arguments.model, Path(data.wavs[chosen]), arguments.rounds)

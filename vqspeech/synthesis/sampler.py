@@ -92,14 +92,15 @@ def sample(
     Without generators every stream gets one seeded with 0. `heard(n)` is called now and then with the frames done.
     """
     generators = generators or [torch.Generator().manual_seed(0) for _ in conditioning]
-    blocks = []
+    # Room for all at once: small blocks, kept between the large ones that come and go, would scatter the memory.
+    waveform = torch.empty(len(conditioning), conditioning.shape[2] * decoder.hop, device=conditioning.device)
     done = 0
     for block in stream(decoder, [conditioning], temperature, generators, sampler):
-        blocks.append(block)
-        done += block.shape[1] // decoder.hop
+        waveform[:, done : done + block.shape[1]] = block
+        done += block.shape[1]
         if heard is not None:
-            heard(done)
-    return torch.cat(blocks, dim=1)
+            heard(done // decoder.hop)
+    return waveform
 
 
 @torch.no_grad()
