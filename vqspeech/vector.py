@@ -9,6 +9,7 @@
 | uint32, two bfloat16 each | uint32, two bfloat16 each | the processor's dot product of pairs |
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding
@@ -38,8 +39,24 @@ _WORD, _FLOAT = ir.IntType(32), ir.FloatType()
 _WORDS, _FLOATS = ir.VectorType(_WORD, LANES), ir.VectorType(_FLOAT, LANES)
 _PAIRS = ir.VectorType(_BFloat16(), 2 * LANES)
 
-compiled = njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """As numba's `njit`; what is compiled is kept on disk wherever there is a place that can be written to."""
+
+    def compile(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(cache=True, **options)(function)
+        except RuntimeError:
+            # Neither the package's folder nor a home: numba has nowhere to keep it.
+            return njit(**options)(function)
+
+    return compile
+
+
+compiled = jit(nogil=True, fastmath={"contract"}, error_model="numpy")
 """Multiplications and additions may fuse; nothing else may differ from what is written."""
+parallel = jit(parallel=True)
+"""On all cores."""
 
 ONE = np.float32(1)
 _LOG2_E, _LN2_HIGH, _LN2_LOW = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)

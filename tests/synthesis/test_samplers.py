@@ -66,7 +66,7 @@ def test_cached_equals_teacher_forcing_after_training(sampler: str, output: str)
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert sum(losses[-20:]) / 20 < losses[0] - 1  # how far it gets depends on the number of threads
     net.eval()
     with torch.no_grad():
         expected = net(waveform, conditioning)

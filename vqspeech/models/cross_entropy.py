@@ -2,18 +2,16 @@
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from vqspeech.models.gates import SMALL, as_array
-from vqspeech.vector import LANES, ONE, as_element, as_float32, compiled, exp, load, store
+from vqspeech.vector import LANES, ONE, as_element, as_float32, compiled, exp, load, parallel, store
 
 BLOCK = 64
 """Rows that one thread takes at a time."""
 VANISHED = np.float32(-80)
-
-parallel = njit(cache=True, parallel=True)
 
 
 class CrossEntropy(torch.autograd.Function):

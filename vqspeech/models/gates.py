@@ -2,12 +2,10 @@
 
 import numpy as np
 import torch
-from numba import njit, prange
+from numba import prange
 from torch import Tensor
 
-from vqspeech.vector import ONE, as_element, as_float32, compiled, exp, load, store
-
-parallel = njit(cache=True, parallel=True)
+from vqspeech.vector import ONE, as_element, as_float32, compiled, exp, load, parallel, store
 
 SMALL = 2**16
 """Elements below which waking other threads costs more than they save."""

@@ -76,7 +76,7 @@ def _run(function: Callable[..., None], *arguments: Any) -> None:
     kinds = tuple(map(numba.typeof, arguments))
     with _compiling:
         if kinds not in function.overloads:
-            notice = Timer(1.0, say, ["compiling the sampler; the next start on this machine will not need to"])
+            notice = Timer(1.0, say, ["compiling the sampler; later starts need not where $HOME can be written to"])
             notice.start()
             function.compile(kinds)
             notice.cancel()
