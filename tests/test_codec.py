@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import vqspeech
 from tests.speech import RATE, voice
@@ -34,6 +35,22 @@ def test_long_audio_in_stretches_gives_the_units_of_the_whole(codec: Codec, monk
     assert len(np.unique(whole)) > 1
     monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.25)
     assert np.array_equal(codec.encode(waveform), whole)
+
+
+@pytest.mark.parametrize(("threads", "block"), [(1, 16000), (2, 7001), (2, 100_000)])
+def test_frames_are_the_same_bits_whatever_the_threads_and_blocks(tmp_path: Path, threads: int, block: int) -> None:
+    # Without codes, so that a difference in the last bit shows.
+    save_tiny_model(tmp_path / "model", name="ae")
+    codec = vqspeech.load(tmp_path / "model")
+    waveform = (0.1 * np.random.default_rng(0).standard_normal(100_000)).astype(np.float32)
+    whole = codec.encode(waveform, level=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        blocks = (waveform[start : start + block] for start in range(0, len(waveform), block))
+        assert np.array_equal(np.concatenate(list(codec.encode_blocks(blocks))), whole)
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_level_of_the_recording_does_not_matter(codec: Codec) -> None:
