@@ -204,6 +204,10 @@ def test_a_prior_is_trained_on_units_and_sampled_from(run: Run, model: Path, tmp
     assert "holds units already" in one_line(run("sample", *arguments, "--out", "samples")[2])
     run("sample", *arguments, "--out", "same")
     assert (tmp_path / "same/units.txt").read_text() == (tmp_path / "samples/units.txt").read_text()
+    (tmp_path / "samples/x02/mine.wav").write_bytes(b"")
+    assert run("sample", *arguments[:-1], 1, "--scheme", "uniform", "-f")[:2] == (0, "samples/x02/uniform-1.wav\n")
+    left = {path.name for path in (tmp_path / "samples/x02").iterdir()}
+    assert left == {"uniform-1.wav", "mine.wav"}
 
 
 def test_sampling_refuses_what_does_not_fit(run: Run, model: Path, tmp_path: Path):

@@ -61,6 +61,13 @@ def test_only_the_past_counts_and_only_so_far_back(prior: Autoregressive) -> Non
     assert torch.allclose(prior.log_prob(changed)[0, 30:], before[0, 30:], atol=1e-5)
 
 
+def test_a_sequence_in_chunks_is_as_likely_as_the_whole(prior: Autoregressive, monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = torch.randint(CODES, (2, 40), generator=torch.Generator().manual_seed(0))
+    whole = prior.log_prob(codes, torch.tensor([0, 1]))
+    monkeypatch.setattr("vqspeech.models.prior.CHUNK", 7)
+    assert torch.allclose(prior.log_prob(codes, torch.tensor([0, 1])), whole, atol=1e-5)
+
+
 def test_a_stretch_from_within_tells_the_code_before_it(prior: Autoregressive) -> None:
     codes = torch.randint(CODES, (1, 6), generator=torch.Generator().manual_seed(0))
     told = prior.log_prob(codes, before=torch.tensor([2]))

@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from vqspeech.config import PriorConfig
 
+CHUNK = 1024
+"""Codes that are looked at together."""
 UNTOLD = 0.1
 """Share of training sequences whose speaker is not told, so that strangers are no surprise."""
 
@@ -80,12 +82,19 @@ class Autoregressive(Prior):
     def log_prob(self, codes: Tensor, speaker: Tensor | None = None, before: Tensor | None = None) -> Tensor:
         """As `Prior.log_prob`; a stretch from within a sequence tells the code before it, `before [B]`."""
         first = codes.new_full((len(codes),), self.codes) if before is None else before
-        x = self._embed(torch.cat([first.unsqueeze(1), codes[:, :-1]], dim=1), speaker)
+        embedded = self._embed(torch.cat([first.unsqueeze(1), codes[:, :-1]], dim=1), speaker)
         positions = torch.arange(codes.shape[1], device=codes.device)
-        for layer in self.layers:
-            x, _ = layer(x, positions, None)
-        logits = self.final(self.norm(x)).float()
-        return functional.log_softmax(logits, dim=-1).gather(2, codes.unsqueeze(2)).squeeze(2)
+        past: list[tuple[Tensor, Tensor] | None] = [None] * len(self.layers)
+        found = []
+        # Chunk by chunk, so that memory does not grow with the square of the length.
+        for x, places, chosen in zip(
+            embedded.split(CHUNK, dim=1), positions.split(CHUNK), codes.split(CHUNK, dim=1), strict=True
+        ):
+            for i, layer in enumerate(self.layers):
+                x, past[i] = layer(x, places, past[i])
+            logits = self.final(self.norm(x)).float()
+            found.append(functional.log_softmax(logits, dim=-1).gather(2, chosen.unsqueeze(2)).squeeze(2))
+        return torch.cat(found, dim=1)
 
     def begin(self, batch: int, speaker: Tensor | None = None) -> "_State":
         """As `Prior.begin`."""
