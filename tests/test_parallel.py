@@ -1,10 +1,16 @@
+import operator
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 
 import pytest
 import torch
 
-from vqspeech.parallel import in_order
+from vqspeech.errors import VqspeechError
+from vqspeech.parallel import in_order, in_processes
 
 
 @pytest.fixture(params=[1, 3])
@@ -50,3 +56,23 @@ def test_an_error_ends_it(threads: int) -> None:
     with pytest.raises(ValueError, match="three"):
         list(in_order(work, range(10)))
     assert torch.get_num_threads() == threads
+
+
+def test_processes_give_results_in_order_and_one_that_is_killed_is_told() -> None:
+    assert list(in_processes(partial(operator.mul, 2), range(20), nj=2)) == list(range(0, 40, 2))
+    with pytest.raises(VqspeechError, match=r"a process was killed, .* try a smaller --nj"):
+        list(in_processes(signal.raise_signal, [signal.SIGKILL], nj=1))
+
+
+def test_processes_are_started_deaf_to_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked: list[bool] = []
+
+    def submit(*_: object) -> Future[int]:
+        blocked.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        done: Future[int] = Future()
+        done.set_result(os.getpid())
+        return done
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    assert len(list(in_processes(abs, [1], nj=2))) == 1
+    assert blocked == [True] and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -1,11 +1,17 @@
 """The same work on many items, on all cores at once and in order."""
 
+import multiprocessing
+import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from threading import Thread
 from typing import TypeVar
 
-import torch
+from vqspeech.errors import VqspeechError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,21 +24,72 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     several items side by side take less time than one after the other on all cores. Only a few are begun ahead of the
     one that is wanted, so that a stream without end is no trouble. Called in such a thread, it takes one by one.
     """
+    import torch
+
     threads = torch.get_num_threads()
     if threads == 1:
         yield from map(work, items)
         return
-    begun: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         try:
-            for item in items:
-                begun.append(pool.submit(work, item))
-                if len(begun) > 2 * threads:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
+            yield from _results(lambda item: pool.submit(work, item), items, 2 * threads)
         finally:
-            for future in begun:
-                future.cancel()
             # What a thread sets for itself, torch keeps for the threads that come after it.
             torch.set_num_threads(threads)
+
+
+def in_processes(work: Callable[[T], R], items: Iterable[T], nj: int) -> Iterator[R]:
+    """Yield `work(item)` for each item, done by `nj` processes; what goes to and from them is pickled.
+
+    As many are begun ahead as in `in_order`. The processes leave Ctrl-C to this one, and end when it ends, however
+    that happens. Raises VqspeechError when one of them is killed.
+    """
+    # A process that is forked may inherit a lock that no one will release; a fresh one has none.
+    pool = ProcessPoolExecutor(nj, multiprocessing.get_context("spawn"), initializer=_follow_the_parent)
+
+    def submit(item: T) -> Future[R]:
+        with _interrupts_held():
+            return pool.submit(work, item)
+
+    try:
+        yield from _results(submit, items, 2 * nj)
+    except BrokenProcessPool as error:
+        raise VqspeechError("a process was killed, perhaps for want of memory; try a smaller --nj") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _results(submit: Callable[[T], Future[R]], items: Iterable[T], ahead: int) -> Iterator[R]:
+    """The results of all items in order, with no more than so many begun ahead of the one that is wanted."""
+    begun: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            begun.append(submit(item))
+            if len(begun) > ahead:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
+    finally:
+        for future in begun:
+            future.cancel()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait; a process that is started meanwhile never meets it, not even while it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _follow_the_parent() -> None:
+    """Leave interrupts to the parent process, and end when it ends, however that happens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_the_parent, daemon=True).start()
+
+
+def _end_with_the_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -141,7 +141,7 @@ extract_units() {
   for split in train dev test dev_unseen test_unseen; do
     [ -d "$data/$split" ] || continue
     $train_cmd "$exp/log/units.$split.log" \
-      vqspeech-units --force --model "$exp" --data "$data/$split" --out "$exp/units/$split" ${skip:+"$skip"}
+      vqspeech-units --force --model "$exp" --data "$data/$split" --out "$exp/units/$split" --nj "$nj" ${skip:+"$skip"}
   done
 }
 

@@ -3,11 +3,9 @@
 import errno
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +15,6 @@ import pytest
 from tests.speech import voice
 from vqspeech import audio
 from vqspeech.data.corpus import read_corpus
-from vqspeech.data.dump import dump_audio
 from vqspeech.data.kaldi import read_data_dir, validate_data_dir
 from vqspeech.data.prepare import prepare
 from vqspeech.data.splits import NAMES
@@ -259,19 +256,6 @@ def _runs(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-def test_processes_are_started_deaf_to_interrupts(monkeypatch, tmp_path):
-    blocked: list[bool] = []
-
-    class Pool(ProcessPoolExecutor):
-        def map(self, *arguments, **options):
-            blocked.append(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-            return iter(())
-
-    monkeypatch.setattr("vqspeech.data.dump.ProcessPoolExecutor", Pool)
-    assert not list(dump_audio([], tmp_path, RATE, nj=2))
-    assert blocked == [True] and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_nothing_usable_is_an_error(folder):

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +10,12 @@ import vqspeech
 from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model, tiny_config
 from vqspeech import audio
+from vqspeech.codec import Codec
+from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.units import extract
 from vqspeech.units.extract import extract_units
 from vqspeech.units.store import read_units
 
@@ -64,3 +70,164 @@ def test_a_model_without_codes_is_refused(tmp_path: Path) -> None:
     save_pretrained(tmp_path / "model", VQVAE(tiny_config(name="none").model, 2), ("a", "b"), {})
     with pytest.raises(VqspeechError, match="was trained without codes"):
         extract_units(vqspeech.load(tmp_path / "model"), data, tmp_path / "units")
+
+
+@pytest.fixture
+def codec(tmp_path: Path) -> Codec:
+    save_tiny_model(tmp_path / "model")
+    return vqspeech.load(tmp_path / "model")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> DataDir:
+    """Six utterances, a_000 to b_002."""
+    return make_data_dir(tmp_path / "data", seconds=0.11)
+
+
+@pytest.fixture
+def shards_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "SHARD_UTTERANCES", 2)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def encoded(monkeypatch: pytest.MonkeyPatch, before: Callable[[str], None] = lambda id: None) -> list[str]:
+    """Note which utterances are encoded from now on, one after the other, calling `before` with the id of each."""
+    noted: list[str] = []
+    monkeypatch.setattr("vqspeech.parallel.ThreadPoolExecutor", None)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+
+    def encode(codec: Codec, source: Path, real: Callable[..., object] = extract._encode) -> object:
+        before(source.stem)
+        noted.append(source.stem)
+        return real(codec, source)
+
+    monkeypatch.setattr(extract, "_encode", encode)
+    return noted
+
+
+KILLED = """
+import os, signal, sys, torch
+from pathlib import Path
+import vqspeech
+from vqspeech.data.kaldi import read_data_dir
+from vqspeech.units import extract
+
+def encode(codec, source, real=extract._encode):
+    if source.stem == "b_002":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(codec, source)
+
+torch.set_num_threads(1)
+extract._encode, extract.SHARD_UTTERANCES = encode, 2
+folder = Path(sys.argv[1])
+extract.extract_units(vqspeech.load(folder / "model"), read_data_dir(folder / "data"), folder / "units")
+"""
+
+
+def test_a_killed_run_goes_on_in_other_processes_to_the_same_bytes(
+    tmp_path: Path, codec: Codec, data: DataDir, capsys: pytest.CaptureFixture
+) -> None:
+    extract_units(codec, data, tmp_path / "whole")
+    killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path])
+    assert killed.returncode == -9 and not (tmp_path / "units").exists()
+    capsys.readouterr()
+    extract_units(codec, data, tmp_path / "units", nj=2)
+    assert "going on behind 4 of 6 utterances" in capsys.readouterr().err
+    assert files(tmp_path / "units") == files(tmp_path / "whole")
+    assert not list(tmp_path.glob(".units*"))
+
+
+@pytest.mark.parametrize("stop", ["a_000", "a_001", "a_002", "b_000", "b_002"])
+def test_an_interruption_costs_less_than_a_shard(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, shards_of_two: None, stop: str
+) -> None:
+    def interrupt(id: str) -> None:
+        if id == stop:
+            raise KeyboardInterrupt
+
+    extract_units(codec, data, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        encoded(patch, before=interrupt)
+        extract_units(codec, data, tmp_path / "units")
+    noted = encoded(monkeypatch)
+    extract_units(codec, data, tmp_path / "units")
+    begun = data.utterances.index(stop)
+    assert noted == data.utterances[begun - begun % 2 :]
+    assert files(tmp_path / "units") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("name", "value"), [("SHARD_UTTERANCES", 3), ("SHARD_UTTERANCES", 50), ("SHARD_FRAMES", 60)])
+def test_many_shards_make_the_same_bytes_as_one(
+    tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    data = make_data_dir(tmp_path / "data", utterances=20, seconds=0.06)
+    data.wavs["b_011"].write_bytes(b"")
+    extract_units(codec, data, tmp_path / "whole", skip_bad=True)
+    monkeypatch.setattr(extract, name, value)
+    extract_units(codec, data, tmp_path / "units", skip_bad=True)
+    assert files(tmp_path / "units") == files(tmp_path / "whole")
+    assert list(read_units(tmp_path / "units").units) == [id for id in data.utterances if id != "b_011"]
+
+
+def test_shards_of_what_has_changed_are_made_anew(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, shards_of_two: None
+) -> None:
+    def interrupt(id: str) -> None:
+        if id == "b_002":
+            raise KeyboardInterrupt
+
+    def interrupted(codec: Codec, **options: bool) -> None:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            encoded(patch, before=interrupt)
+            extract_units(codec, data, tmp_path / "units", **options)
+
+    interrupted(codec)
+    audio.write(data.wavs["a_002"], 0.1 * np.ones(1000, np.float32), 16000)
+    with monkeypatch.context() as patch:
+        noted = encoded(patch)
+        extract_units(codec, data, tmp_path / "units")
+    assert noted == data.utterances[2:]
+    assert len(read_units(tmp_path / "units").units["a_002"]) == 16
+
+    # Another model's are not ours to throw away.
+    interrupted(codec)
+    for name in ("units.txt", "units.json", "utt2spk"):
+        (tmp_path / "units" / name).unlink()
+    save_tiny_model(tmp_path / "retrained", ("p225", "p226", "p227"))
+    retrained = vqspeech.load(tmp_path / "retrained")
+    with pytest.raises(VqspeechError, match=r"of another model .* already, begun in .*\.units\.shards; replace them"):
+        extract_units(retrained, data, tmp_path / "units")
+    noted = encoded(monkeypatch)
+    extract_units(retrained, data, tmp_path / "units", force=True)
+    assert noted == data.utterances
+
+
+def test_what_was_skipped_is_an_error_again_without_skip_bad(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, shards_of_two: None
+) -> None:
+    data.wavs["a_001"].write_bytes(b"")
+    data.wavs["b_001"].write_bytes(b"")
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    with pytest.raises(VqspeechError, match="utterance a_001"):
+        extract_units(codec, data, tmp_path / "units")
+    with monkeypatch.context() as patch:
+        patch.setattr("vqspeech.units.shards.join_units", lambda *_: pytest.fail("joined"))
+        with pytest.raises(pytest.fail.Exception):
+            extract_units(codec, data, tmp_path / "units", skip_bad=True)
+    with pytest.raises(VqspeechError, match="utterance a_001"):
+        extract_units(codec, data, tmp_path / "units")
+    extract_units(codec, data, tmp_path / "units", skip_bad=True)
+    assert list(read_units(tmp_path / "units").info["skipped"]) == ["a_001", "b_001"]
+
+
+def test_a_data_dir_of_bad_utterances_is_an_error_that_leaves_nothing(
+    tmp_path: Path, codec: Codec, data: DataDir
+) -> None:
+    for path in data.wavs.values():
+        path.write_bytes(b"")
+    with pytest.raises(VqspeechError, match="no utterance could be encoded"):
+        extract_units(codec, data, tmp_path / "units", skip_bad=True)
+    assert not (tmp_path / "units").exists() and not list(tmp_path.glob(".units*"))

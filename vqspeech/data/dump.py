@@ -2,23 +2,17 @@
 
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import repeat
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
 from vqspeech import audio
 from vqspeech.audio import AudioError, Pipe, Source
 from vqspeech.data.labels import read_labels
 from vqspeech.data.utterance import Utterance
 from vqspeech.errors import VqspeechError
+from vqspeech.parallel import in_processes
 
 SHORTEST_SECONDS = 0.1
 # Part of what a file is recognised by: to be raised whenever the normalisation changes.
@@ -42,42 +36,9 @@ def dump_audio(
     A file that was made from the same recording in the same way is kept. `nj` processes work at a time.
     Raises OSError when a file cannot be written.
     """
-    arguments = (_dump, utterances, repeat(folder.resolve()), repeat(sample_rate))
-    if nj <= 1:
-        yield from zip(utterances, map(*arguments), strict=True)
-        return
-    # A process that is forked may inherit a lock that no one will release; a fresh one has none.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(nj, context, initializer=_follow_the_parent)
-    try:
-        with _interrupts_held():
-            results = pool.map(*arguments, chunksize=8)
-        yield from zip(utterances, results, strict=True)
-    except BrokenProcessPool as error:
-        raise VqspeechError("a process was killed, perhaps for want of memory; try a smaller --nj") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait; a process that is started meanwhile never meets it, not even while it imports."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _follow_the_parent() -> None:
-    """Leave interrupts to the parent process, and end when it ends, however that happens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_the_parent, daemon=True).start()
-
-
-def _end_with_the_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    work = partial(_dump, folder=folder.resolve(), sample_rate=sample_rate)
+    results = map(work, utterances) if nj <= 1 else in_processes(work, utterances, nj)
+    yield from zip(utterances, results, strict=True)
 
 
 def _dump(utterance: Utterance, folder: Path, sample_rate: int) -> Dumped | AudioError:

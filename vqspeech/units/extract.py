@@ -1,54 +1,64 @@
 """Discrete units of every utterance of a data dir."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from vqspeech import __version__, audio
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
-from vqspeech.parallel import in_order
+from vqspeech.parallel import in_order, in_processes
 from vqspeech.progress import progress, say
 from vqspeech.units.model import model_sha256
-from vqspeech.units.store import INFO, UNITS, Units, read_units, write_units
+from vqspeech.units.shards import Shards
+from vqspeech.units.store import INFO, UNITS, read_units
+
+SHARD_UTTERANCES = 500
+SHARD_FRAMES = 1_000_000
+"""A shard ends with so many utterances, or so many frames, an hour at 250 Hz: what an interruption may cost."""
+
+Encoded = np.ndarray | VqspeechError
 
 
-def extract_units(codec: Codec, data: DataDir, out: Path, skip_bad: bool = False, force: bool = False) -> Units:
-    """Encode every utterance of `data` and write the units dir `out`.
+def extract_units(
+    codec: Codec, data: DataDir, out: Path, nj: int = 1, skip_bad: bool = False, force: bool = False
+) -> None:
+    """Encode every utterance of `data`, by `nj` processes, and write the units dir `out`.
+
+    What is encoded gathers in shards beside `out`, which are joined at the end. After an interruption of any kind
+    the same call goes on behind the last whole shard. The result is the same to the byte, and so it is for any `nj`.
+    One process has threads, as many as torch has; of several each has one.
 
     Raises VqspeechError for the first utterance that cannot be read; with `skip_bad` such are left out, and listed in
-    `units.json`. Units of another model or other data in `out` are replaced only with `force`.
+    `units.json`. Units of another model or other data are replaced only with `force`, and so are such shards.
     """
     codec.require_codes()
     info = {**describe_units(codec), "data": str(data.path)}
+    shards = Shards(out, info, data)
     if not force:
-        _keep_others(out, info["model_sha256"], info["data"])
-    units, skipped = {}, {}
-
-    def encode(id: str) -> np.ndarray | VqspeechError:
-        try:
-            # The audio of a data dir has been brought to the training level by vqspeech-prepare.
-            return codec.encode(audio.read(data.wavs[id], codec.sample_rate), level=False)
-        except VqspeechError as error:
-            return error
-
-    encoded = progress(in_order(encode, data.utterances), "units", len(data.utterances), "utt")
-    for id, result in zip(data.utterances, encoded, strict=True):
-        if not isinstance(result, VqspeechError):
-            units[id] = result
-            continue
-        if not skip_bad:
-            raise VqspeechError(f"utterance {id}: {result}") from result
-        skipped[id] = str(result)
-        say(f"skipped {id}: {result}")
-    if not units:
-        raise VqspeechError(f"{data.path}: no utterance could be encoded")
-    info["skipped"] = skipped
-    speakers = {id: data.utt2spk[id] for id in units}
-    write_units(out, info, units, speakers)
-    return Units(info, units, speakers)
+        _keep_others(out, out, info)
+        for first in shards.paths()[:1]:
+            _keep_others(first, out, info)
+    ids = data.utterances
+    if done := shards.keep(skip_bad):
+        say(f"going on behind {done} of {len(ids)} utterances that an earlier run encoded")
+    sources = [data.wavs[id] for id in ids[done:]]
+    # The audio of a data dir has been brought to the training level by vqspeech-prepare.
+    if nj == 1:
+        work = in_order(partial(_encode, codec), sources)
+    else:
+        work = in_processes(partial(_encode_apart, Path(codec.name)), sources, nj)
+    with closing(work):
+        results = progress(work, "units", len(sources), "utt")
+        for units, skipped in _sharded(zip(ids[done:], results, strict=True), skip_bad):
+            shards.add(units, skipped)
+    shards.join()
 
 
 def describe_units(codec: Codec) -> dict[str, Any]:
@@ -64,14 +74,55 @@ def describe_units(codec: Codec) -> dict[str, Any]:
     }
 
 
-def _keep_others(out: Path, sha256: str, data: str) -> None:
-    """Raise VqspeechError when `out` holds other units than those of this model and data, which may be redone."""
-    if not (out / UNITS).exists() and not (out / INFO).exists():
+def _encode(codec: Codec, source: audio.Source) -> Encoded:
+    """Units `[N]` of a recording of any length, or why there are none."""
+    try:
+        return np.concatenate(list(codec.encode_blocks(audio.read_blocks(source, codec.sample_rate))))
+    except VqspeechError as error:
+        return error
+
+
+def _encode_apart(model: Path, source: audio.Source) -> Encoded:
+    """`_encode` in a process of its own."""
+    return _encode(_own_codec(model), source)
+
+
+@cache
+def _own_codec(model: Path) -> Codec:
+    torch.set_num_threads(1)
+    return Codec.load(model)
+
+
+def _sharded(
+    encoded: Iterable[tuple[str, Encoded]], skip_bad: bool
+) -> Iterator[tuple[dict[str, np.ndarray], dict[str, str]]]:
+    """Gather utterances into shards: the units of each, and why there are none of the others."""
+    units: dict[str, np.ndarray] = {}
+    skipped: dict[str, str] = {}
+    for id, result in encoded:
+        if not isinstance(result, VqspeechError):
+            units[id] = result
+        elif skip_bad:
+            skipped[id] = str(result)
+            say(f"skipped {id}: {result}")
+        else:
+            raise VqspeechError(f"utterance {id}: {result}") from result
+        if len(units) + len(skipped) == SHARD_UTTERANCES or sum(map(len, units.values())) >= SHARD_FRAMES:
+            yield units, skipped
+            units, skipped = {}, {}
+    if units or skipped:
+        yield units, skipped
+
+
+def _keep_others(found: Path, out: Path, ours: dict[str, Any]) -> None:
+    """Raise VqspeechError when `found` holds other units than those of this model and data, which may be redone."""
+    if not (found / UNITS).exists() and not (found / INFO).exists():
         return
     way_out = "replace them with -f, or name another folder with --out"
     try:
-        info = read_units(out).info
+        info = read_units(found).info
     except VqspeechError as error:
         raise VqspeechError(f"{out} holds units already that cannot be read ({error}); {way_out}") from error
-    if (info.get("model_sha256"), info.get("data")) != (sha256, data):
-        raise VqspeechError(f"{out} holds units of another model or of other data already; {way_out}")
+    if any(info.get(key) != ours[key] for key in ("model_sha256", "data")):
+        begun = "" if found == out else f", begun in {found.parent}"
+        raise VqspeechError(f"{out} holds units of another model or of other data already{begun}; {way_out}")

@@ -1,7 +1,8 @@
 """Units on disk: `units.txt`, one `utterance 12 12 5 ...` a line; `units.json`, what they are; `utt2spk`, who spoke."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,17 @@ def write_units(
     with atomic_write(folder / UNITS) as file:
         for id in sorted(units, key=str.encode):
             file.write(f"{id} {' '.join(map(str, units[id].tolist()))}\n")
-    with atomic_write(folder / INFO) as file:
-        json.dump(info, file, indent=2)
-        file.write("\n")
+    _write_info(folder, info)
+
+
+def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> None:
+    """Write the units dir that the units dirs of consecutive utterances make together, in little memory."""
+    for name in (SPEAKERS, UNITS):
+        with atomic_write(folder / name, "wb") as whole:
+            for part in parts:
+                with (part / name).open("rb") as file:
+                    shutil.copyfileobj(file, whole)
+    _write_info(folder, info)
 
 
 def read_units(folder: Path) -> Units:
@@ -73,6 +82,12 @@ def read_units(folder: Path) -> Units:
             raise VqspeechError(f"{where}: utterance {id} needs units from 0 to {info['codes'] - 1}")
     utt2spk = folder / SPEAKERS
     return Units(info, units, Table.read(utt2spk).rows if utt2spk.exists() else {})
+
+
+def _write_info(folder: Path, info: dict[str, Any]) -> None:
+    with atomic_write(folder / INFO) as file:
+        json.dump(info, file, indent=2)
+        file.write("\n")
 
 
 def read_lines(path: Path) -> list[str]:

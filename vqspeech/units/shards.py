@@ -1,0 +1,84 @@
+"""The units of a long data dir in shards, so that an interruption loses one shard at most."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vqspeech.audio import Pipe, Source
+from vqspeech.data.kaldi import DataDir
+from vqspeech.errors import VqspeechError
+from vqspeech.files import atomic_folder
+from vqspeech.units.store import INFO, join_units, read_info, read_units, write_units
+
+
+class Shards:
+    """Units dirs of consecutive utterances, in a folder beside the units dir `out` that they become together.
+
+    Each appears as a whole. Its `units.json` has `skipped`, bad utterances and why, and `made_from`, by which a later
+    run knows it as made by the same model from the same recordings.
+    """
+
+    def __init__(self, out: Path, info: Mapping[str, Any], data: DataDir) -> None:
+        self.out, self.info, self.data = out, info, data
+        place = out.resolve()
+        self.folder = place.with_name(f".{place.name}.shards")
+
+    def paths(self) -> list[Path]:
+        """The shards, in the order of their utterances."""
+        return sorted(self.folder.glob("[0-9]*"))
+
+    def keep(self, skip_bad: bool) -> int:
+        """Keep what an interrupted run left as far as it is of use; return how many utterances need no more work."""
+        done, ids, fits = 0, self.data.utterances, True
+        for path in self.paths():
+            count = self._count(path, ids[done:], skip_bad) if fits else 0
+            fits = count > 0
+            done += count
+            if not fits:
+                shutil.rmtree(path)
+        return done
+
+    def add(self, units: dict[str, np.ndarray], skipped: dict[str, str]) -> None:
+        """Write the next shard: the units of the utterances that come next, and those of them that are bad."""
+        info = {**self.info, "skipped": skipped, "made_from": self._fingerprint(sorted([*units, *skipped]))}
+        with atomic_folder(self.folder / f"{len(self.paths()):06d}") as folder:
+            write_units(folder, info, units, self.data.utt2spk)
+
+    def join(self) -> None:
+        """Write the units dir and remove the shards; raises VqspeechError when all utterances are bad."""
+        paths = self.paths()
+        skipped = {id: why for path in paths for id, why in read_info(path / INFO)["skipped"].items()}
+        if len(skipped) < len(self.data.wavs):
+            join_units(self.out, {**self.info, "skipped": skipped}, paths)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if len(skipped) == len(self.data.wavs):
+            raise VqspeechError(f"{self.data.path}: no utterance could be encoded")
+
+    def _count(self, path: Path, ids: Sequence[str], skip_bad: bool) -> int:
+        """Utterances of a shard that are the next ones, of the same recordings and model; 0 for one of no use."""
+        try:
+            shard = read_units(path)
+            skipped, made_from = shard.info["skipped"], shard.info["made_from"]
+        except (VqspeechError, KeyError):
+            return 0
+        found = sorted([*shard.units, *skipped])
+        if (skipped and not skip_bad) or found != list(ids[: len(found)]) or made_from != self._fingerprint(found):
+            return 0
+        return len(found)
+
+    def _fingerprint(self, ids: Sequence[str]) -> str:
+        """What differs for other units of these utterances: by another model or version, of other recordings."""
+        facts = {key: value for key, value in self.info.items() if key not in ("model", "data")}
+        recordings = [(id, *_state(self.data.wavs[id])) for id in ids]
+        return hashlib.sha256(repr((facts, recordings)).encode()).hexdigest()
+
+
+def _state(source: Source) -> tuple[object, ...]:
+    """What changes when a recording does."""
+    if isinstance(source, Pipe) or not source.exists():
+        return (str(source),)
+    return str(source), source.stat().st_size, source.stat().st_mtime_ns
