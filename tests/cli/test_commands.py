@@ -20,6 +20,7 @@ from tests.speech import RATE, make_data_dir, voice
 from tests.tiny import save_tiny_model, tiny_config
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.units.formats import FORMATS
 
 COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate", "train_prior", "sample", "export", "import_")
 SPEAKERS = ("x01", "x02")
@@ -251,7 +252,42 @@ def test_units_go_out_and_come_back(run: Run, model: Path, tmp_path: Path):
     assert (tmp_path / "back/units.txt").read_text() == (tmp_path / "units/units.txt").read_text()
     code, _, err = run("import_", "--source", "nowhere", "--out", "x")
     assert (code, "nowhere" in one_line(err)) == (1, True)
-    assert run("export", "--units", "units", "--format", "excel", "--out", "x")[0] == 2
+    code, _, err = run("export", "--units", "units", "--format", "kaldi", "--out", "x")
+    assert code == 2
+    assert "--format kaldi: there are kaldi-text, kaldi-ark, ctm" in one_line(err)
+    assert "did you mean kaldi-ark" in err
+
+
+def test_help_names_every_format(run: Run):
+    _, out, _ = run("export", "--help")
+    listed = re.search(r"--format FORMAT ([a-z, -]+) \(required\)", " ".join(out.split()))[1]
+    assert re.split(r", | or ", listed) == list(FORMATS)
+
+
+def test_all_splits_are_exported_with_the_bpe_of_training(run: Run, model: Path, tmp_path: Path):
+    for split in ("train", "test"):
+        make_data_dir(tmp_path / "data" / split, utterances=2, seconds=0.3 if split == "train" else 0.2)
+        run("units", "--model", model, "--data", f"data/{split}", "--out", f"units/{split}")
+    arguments = ("export", "--format", "gslm", "--dedup")
+    learnt = ("--bpe", 18, "--bpe-units", "units/train")
+    code, out, err = run(*arguments, "--units", "units/train", "--out", "train", *learnt)
+    assert (code, out) == (0, "train\n"), err
+    taken = ("--bpe-model", "train")
+    code, out, err = run(*arguments, "--units", "units/test", "--out", "test", *taken)
+    assert (code, out) == (0, "test\n"), err
+    assert Path("test/bpe.model").read_bytes() == Path("train/bpe.model").read_bytes()
+    assert run("import_", "--source", "test", "--out", "back")[0] == 0
+    assert Path("back/units.txt").read_text() == Path("units/test/units.txt").read_text()
+    for wrong, code, says in (
+        (("--bpe", 18), 2, "--bpe N and --bpe-units DIR, the units of the training split, go together"),
+        (("--bpe-units", "units/train"), 2, "go together"),
+        ((*learnt, *taken), 2, "give either --bpe N, to learn one, or --bpe-model DIR"),
+        (("--bpe-model", "units/train"), 1, "units/train: was exported without --bpe"),
+        (("--bpe", 5, "--bpe-units", "units/train"), 1, "a BPE of 5 pieces is too small"),
+    ):
+        ended, _, err = run(*arguments, "--units", "units/test", "--out", "x", *wrong)
+        assert (ended, says in one_line(err)) == (code, True), err
+    assert not Path("x").exists()
 
 
 def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
@@ -274,6 +310,12 @@ def test_units_and_back(run: Run, model: Path, tmp_path: Path):
     wavs = sorted(str(path.relative_to("wavs")) for path in Path("wavs").glob("*/*.wav"))
     assert wavs == ["source/x01_000.wav", "source/x02_000.wav", "x01/x01_000.wav", "x01/x02_000.wav"]
     assert soundfile.info("wavs/x01/x02_000.wav").frames == 3200
+
+    for format in ("espnet", "jsonl"):
+        run("export", "--units", "units", "--format", format, "--dedup", "--out", format)
+        again = ("--model", model, "--units", format, "--speaker", "x01", "--utterances", 2, "--out", f"{format}-wavs")
+        assert run("decode", *again)[0] == 0
+        assert Path(f"{format}-wavs/x01/x02_000.wav").read_bytes() == Path("wavs/x01/x02_000.wav").read_bytes()
 
     code, _, err = run("decode", *arguments, "--speaker", "source")
     assert code == 2

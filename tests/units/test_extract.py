@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.units import extract
 from vqspeech.units.extract import extract_units
-from vqspeech.units.store import read_units
+from vqspeech.units.store import join_units, read_units
 
 
 def test_units_of_a_data_dir_and_what_they_are(tmp_path: Path) -> None:
@@ -159,15 +159,25 @@ def test_an_interruption_costs_less_than_a_shard(
     assert files(tmp_path / "units") == files(tmp_path / "whole")
 
 
-@pytest.mark.parametrize(("name", "value"), [("SHARD_UTTERANCES", 3), ("SHARD_UTTERANCES", 50), ("SHARD_FRAMES", 60)])
+@pytest.mark.parametrize(
+    ("name", "value", "shards"), [("SHARD_UTTERANCES", 3, 14), ("SHARD_UTTERANCES", 50, 1), ("SHARD_FRAMES", 60, 10)]
+)
 def test_many_shards_make_the_same_bytes_as_one(
-    tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch, name: str, value: int
+    tmp_path: Path, codec: Codec, monkeypatch: pytest.MonkeyPatch, name: str, value: int, shards: int
 ) -> None:
+    joined: list[int] = []
+
+    def join(folder: Path, info: dict[str, object], parts: Sequence[Path]) -> None:
+        joined.append(len(parts))
+        join_units(folder, info, parts)
+
     data = make_data_dir(tmp_path / "data", utterances=20, seconds=0.06)
     data.wavs["b_011"].write_bytes(b"")
     extract_units(codec, data, tmp_path / "whole", skip_bad=True)
     monkeypatch.setattr(extract, name, value)
+    monkeypatch.setattr("vqspeech.units.shards.join_units", join)
     extract_units(codec, data, tmp_path / "units", skip_bad=True)
+    assert joined == [shards]
     assert files(tmp_path / "units") == files(tmp_path / "whole")
     assert list(read_units(tmp_path / "units").units) == [id for id in data.utterances if id != "b_011"]
 

@@ -15,7 +15,7 @@ from vqspeech.errors import VqspeechError
 from vqspeech.units.formats import FORMATS, base
 from vqspeech.units.store import Units
 from vqspeech.units.tokens import expanded, kept, merged
-from vqspeech.units.transfer import export_units, import_units
+from vqspeech.units.transfer import export_units, import_units, read_units_or_export
 
 INFO = {"codes": 16, "hop": 64, "sample_rate": 16000, "rate": 250.0, "model_sha256": "0" * 64}
 FIVE, NOUGHT, FIFTEEN = "\u4e05", "\u4e00", "\u4e0f"
@@ -42,7 +42,7 @@ def test_units_come_back(tmp_path: Path, units: Units, data: DataDir, format: st
     if format == "fairseq" and merge:
         pytest.skip("its labels are never merged")
     export_units(units, format, tmp_path / "out", merge=merge, data=data)
-    back = import_units(tmp_path / "out")
+    back = read_units_or_export(tmp_path / "out")
     assert list(back.units) == sorted(units.units)
     assert all(np.array_equal(back.units[id], units.units[id]) for id in units.units)
     assert back.info == INFO

@@ -22,12 +22,12 @@ def test_round_trip_and_the_text_on_disk(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("a 1 2\na 3\n", "units.txt:2: utterance a stands twice"),
-        ("a 1 x\n", "units.txt:1: not a number"),
-        ("a 1\nb 16\n", "units.txt:2: utterance b needs units from 0 to 15"),
-        ("a -1\n", "needs units from 0 to 15"),
-        ("a\n", "utterance a needs units"),
+        ("a 1 x\n", r"units.txt:1: expected whole numbers, found \['1', 'x'\]"),
+        ("a 1\nb 16\n", "units.txt:2: utterance b: unknown unit 16: there are units 0 to 15"),
+        ("a -1\n", "unknown unit -1: there are units 0 to 15"),
+        ("a\n", "utterance a has no units"),
         ("a 1\n\nb 2\n", "units.txt:2: an empty line"),
-        ("a 1\nb 99999999999999999999\n", "units.txt:2: not a number"),
+        ("a 1\nb 99999999999999999999\n", "units.txt:2: expected whole numbers"),
     ],
 )
 def test_faults_are_named_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:

@@ -26,7 +26,7 @@ def decode(
     Wavs that exist already are kept and counted.
 
     Args:
-        units: folder that vqspeech-units wrote
+        units: folder that vqspeech-units wrote, or what vqspeech-export made of it in any format
         speaker: a voice of the model, several parted by commas, or `source`, the utterance's own speaker
         out: folder for the wavs
         model: model folder (default: $VQSPEECH_MODEL)
@@ -41,6 +41,7 @@ def decode(
 
     Example:
         vqspeech-decode --model exp/vctk_base --units exp/vctk_base/units/test --speaker p225,p226 --out wavs
+        vqspeech-decode --model exp/vctk_base --units exported/test --speaker p225 --out wavs
         vqspeech-decode ... --speaker source --data data/vctk/test --utterances 10
     """
     folder = find_model(model)
@@ -51,9 +52,9 @@ def decode(
     from vqspeech.data.kaldi import read_data_dir
     from vqspeech.units.model import check_model
     from vqspeech.units.resynthesise import choose, resynthesise
-    from vqspeech.units.store import read_units
+    from vqspeech.units.transfer import read_units_or_export
 
-    stored = read_units(units)
+    stored = read_units_or_export(units)
     codec = vqspeech.load(folder, sampler=sampler)
     check_model(codec, stored.info, units)
     resynthesise(

@@ -11,7 +11,7 @@ from vqspeech.codec import STREAMS, Codec
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.files import atomic_write, check_id
 from vqspeech.progress import meter, say
-from vqspeech.units.store import read_lines
+from vqspeech.units.rows import read_lines
 
 SOURCE = "source"
 """The voice that is each utterance's own speaker."""

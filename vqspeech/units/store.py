@@ -11,7 +11,8 @@ import numpy as np
 
 from vqspeech.data.table import Table
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_write, check_id
+from vqspeech.files import atomic_write
+from vqspeech.units.rows import checked, read_lines, read_rows
 
 UNITS = "units.txt"
 INFO = "units.json"
@@ -59,27 +60,9 @@ def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
     try:
         info = read_info(folder / INFO)
-        lines = read_lines(folder / UNITS)
+        units = {row.id: row.units for row in checked(read_rows(folder / UNITS), info["codes"])}
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a units dir: {error.filename} is missing") from error
-    units: dict[str, np.ndarray] = {}
-    for number, line in enumerate(lines, 1):
-        where = f"{folder / UNITS}:{number}"
-        if not line.strip():
-            raise VqspeechError(f"{where}: an empty line; expected an utterance and its units")
-        id, *codes = line.split()
-        try:
-            check_id(id)
-        except VqspeechError as error:
-            raise VqspeechError(f"{where}: {error}") from error
-        if id in units:
-            raise VqspeechError(f"{where}: utterance {id} stands twice")
-        try:
-            units[id] = np.array(codes, dtype=np.int64)
-        except (ValueError, OverflowError) as error:
-            raise VqspeechError(f"{where}: not a number in {line[:40]!r}") from error
-        if not codes or units[id].min() < 0 or units[id].max() >= info["codes"]:
-            raise VqspeechError(f"{where}: utterance {id} needs units from 0 to {info['codes'] - 1}")
     utt2spk = folder / SPEAKERS
     return Units(info, units, Table.read(utt2spk).rows if utt2spk.exists() else {})
 
@@ -88,17 +71,6 @@ def _write_info(folder: Path, info: dict[str, Any]) -> None:
     with atomic_write(folder / INFO) as file:
         json.dump(info, file, indent=2)
         file.write("\n")
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file; raises VqspeechError naming the line that is none, and OSError."""
-    lines = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise VqspeechError(f"{path}:{number}: not UTF-8 text") from error
-    return lines
 
 
 def read_info(path: Path) -> dict[str, Any]:

@@ -20,4 +20,7 @@ FORMATS: dict[str, Format] = {
     "npz": Npz(),
 }
 
-__all__ = ["FORMATS", "Audio", "Export", "Format"]
+HOLD_UNITS = frozenset({"espnet", "lhotse"})
+"""Formats whose units are read back as they are even where a BPE makes tokens of them."""
+
+__all__ = ["FORMATS", "HOLD_UNITS", "Audio", "Export", "Format"]

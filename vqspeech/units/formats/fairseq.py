@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, write_lines
-from vqspeech.units.store import read_lines
+from vqspeech.units.formats.base import Export, write_lines
+from vqspeech.units.rows import Row, read_lines
 
 
 class Fairseq:
@@ -18,8 +18,10 @@ class Fairseq:
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
-        if export.info.get("merged"):
-            raise VqspeechError("fairseq holds the number of labels against the audio's length: leave out --dedup")
+        if export.info.get("merged") or export.bpe:
+            raise VqspeechError(
+                "fairseq holds the number of labels against the audio's length: leave out --dedup and --bpe"
+            )
         for id in export.tokens:
             if id not in export.audio:
                 raise VqspeechError(f"fairseq's manifest needs the audio of utterance {id}: give --data DIR")

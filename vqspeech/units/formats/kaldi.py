@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, read_rows, write_lines, write_rows
-from vqspeech.units.store import read_lines
+from vqspeech.units.formats.base import Export, write_lines, write_rows
+from vqspeech.units.rows import Row, read_lines, read_rows
 from vqspeech.units.tokens import expanded, merged
 
 
-def _write_symbols(codes: int, path: Path) -> None:
+def _write_symbols(count: int, path: Path) -> None:
     """Write the symbol table: `<eps> 0`, then unit u as `u (u + 1)`, an offset that exists only there."""
-    write_lines(path, ("<eps> 0", *(f"{unit} {unit + 1}" for unit in range(codes))))
+    write_lines(path, ("<eps> 0", *(f"{unit} {unit + 1}" for unit in range(count))))
 
 
 class KaldiText:
@@ -25,7 +25,7 @@ class KaldiText:
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
         write_rows(folder / "units.txt", ((id, tokens.units) for id, tokens in export.tokens.items()))
-        _write_symbols(export.info["codes"], folder / "tokens.txt")
+        _write_symbols(export.count, folder / "tokens.txt")
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
@@ -47,7 +47,7 @@ class KaldiArk:
                 for unit in tokens.units.tolist():
                     file.write(struct.pack("<bi", 4, unit))
         write_lines(folder / "units.scp", (f"{id} {home / 'units.ark'}:{place}" for id, place in places.items()))
-        _write_symbols(export.info["codes"], folder / "tokens.txt")
+        _write_symbols(export.count, folder / "tokens.txt")
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
@@ -66,13 +66,13 @@ class KaldiArk:
 
 
 class Ctm:
-    """`units.ctm`, `utterance 1 begin duration unit` in seconds for every run."""
+    """`units.ctm`, `utterance 1 begin duration unit` in seconds for every run, or every piece of a BPE."""
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
         with (folder / "units.ctm").open("w", encoding="utf-8", newline="\n") as file:
             for id, tokens in export.tokens.items():
-                runs = merged(expanded(tokens))
+                runs = tokens if export.bpe else merged(expanded(tokens))
                 begins = (runs.durations.cumsum() - runs.durations) * export.frame_seconds
                 for begin, frames, unit in zip(begins, runs.durations, runs.units, strict=True):
                     file.write(f"{id} 1 {begin:.6f} {frames * export.frame_seconds:.6f} {unit}\n")

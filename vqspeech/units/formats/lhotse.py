@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, require
+from vqspeech.units.extra import require
+from vqspeech.units.formats.base import Export
+from vqspeech.units.rows import Row
 from vqspeech.units.tokens import expanded, merged
 
 CUTS, ARRAYS = "cuts.jsonl.gz", "arrays"
@@ -31,7 +33,7 @@ class Lhotse:
         shift = export.frame_seconds
         with NumpyFilesWriter(folder / ARRAYS) as writer, lhotse.CutSet.open_writer(folder / CUTS) as cuts:
             for id, tokens in export.tokens.items():
-                units = expanded(tokens)
+                units = expanded(export.units[id])
                 audio = export.audio.get(id)
                 duration = audio.samples / audio.rate if audio else len(units) * shift
                 recording = None

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats.base import Export, Row, require, write_lines
-from vqspeech.units.store import read_lines
+from vqspeech.units.extra import require
+from vqspeech.units.formats.base import Export, write_lines
+from vqspeech.units.rows import Row, read_lines
 
 
 def _rows(export: Export) -> Iterator[dict[str, Any]]:
