@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import soundfile
 import torch
 
 import vqspeech
+from tests.conftest import ROOT
 from tests.speech import RATE, make_data_dir, voice
 from tests.tiny import save_tiny_model, tiny_config
 from vqspeech.hub import save_pretrained
@@ -288,6 +290,24 @@ def test_all_splits_are_exported_with_the_bpe_of_training(run: Run, model: Path,
         ended, _, err = run(*arguments, "--units", "units/test", "--out", "x", *wrong)
         assert (ended, says in one_line(err)) == (code, True), err
     assert not Path("x").exists()
+
+
+def test_every_command_of_the_page_on_units(run: Run, tmp_path: Path):
+    save_tiny_model(tmp_path / "exp/vctk_base")
+    for split in ("train", "test"):
+        make_data_dir(tmp_path / "data/vctk" / split, ("p225", "p226"), utterances=2, seconds=0.2)
+    page = (ROOT / "docs/units.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) == 7
+    for line in lines:
+        # So few units of so short utterances make few pieces, and are not worth a second process.
+        command, *arguments = shlex.split(line.replace("--bpe 2000", "--bpe 18").replace("--nj 2", "--nj 1"))
+        name = command.removeprefix("vqspeech-").replace("import", "import_")
+        code, _, err = run(name, *arguments)
+        assert code == 0, f"{line}\n{err}"
+    assert (tmp_path / "imported/test/units.txt").read_bytes() == (tmp_path / "units/test/units.txt").read_bytes()
+    assert len(list(tmp_path.glob("wavs/p225/*.wav"))) == 1
 
 
 def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):

@@ -233,6 +233,12 @@ def test_what_was_skipped_is_an_error_again_without_skip_bad(
     assert list(read_units(tmp_path / "units").info["skipped"]) == ["a_001", "b_001"]
 
 
+def test_what_is_no_folder_is_told_before_the_work(tmp_path: Path, codec: Codec, data: DataDir) -> None:
+    (tmp_path / "units").touch()
+    with pytest.raises(VqspeechError, match="units: is not a folder"):
+        extract_units(codec, data, tmp_path / "units", force=True)
+
+
 def test_a_data_dir_of_bad_utterances_is_an_error_that_leaves_nothing(
     tmp_path: Path, codec: Codec, data: DataDir
 ) -> None:

@@ -13,7 +13,7 @@ from tests.speech import make_data_dir
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.units.formats import FORMATS, base
-from vqspeech.units.store import Units
+from vqspeech.units.store import Units, read_units
 from vqspeech.units.tokens import expanded, kept, merged
 from vqspeech.units.transfer import export_units, import_units, read_units_or_export
 
@@ -47,6 +47,12 @@ def test_units_come_back(tmp_path: Path, units: Units, data: DataDir, format: st
     assert all(np.array_equal(back.units[id], units.units[id]) for id in units.units)
     assert back.info == INFO
     assert not back.speakers or back.speakers == units.speakers
+
+
+def test_an_export_is_not_taken_for_a_units_dir(tmp_path: Path, units: Units) -> None:
+    export_units(units, "kaldi-text", tmp_path / "out", merge=True)
+    with pytest.raises(VqspeechError, match="out: is an export, not a units dir; vqspeech-import makes one of it"):
+        read_units(tmp_path / "out")
 
 
 def test_runs_by_hand() -> None:

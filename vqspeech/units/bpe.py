@@ -21,10 +21,10 @@ MODEL = "bpe.model"
 class Bpe:
     """Pieces, numbered from 0 on; piece 0 is sentencepiece's `<unk>`, which no unit becomes."""
 
-    def __init__(self, proto: bytes, codes: int, trained_on: str) -> None:
+    def __init__(self, proto: bytes, codes: int, trained_on: str | None) -> None:
         """Take a sentencepiece model; raises VqspeechError for one that is damaged or knows fewer than `codes` units.
 
-        `trained_on` names the data that it was learnt from.
+        `trained_on` names the data that it was learnt from, where that is known.
         """
         try:
             self._processor = require("sentencepiece").SentencePieceProcessor(model_proto=proto)
@@ -39,7 +39,7 @@ class Bpe:
                 raise VqspeechError(f"a BPE that does not know unit {unit}")
 
     @classmethod
-    def train(cls, rows: Iterable[np.ndarray], codes: int, size: int, trained_on: str) -> Self:
+    def train(cls, rows: Iterable[np.ndarray], codes: int, size: int, trained_on: str | None) -> Self:
         """Learn `size` pieces from sequences of units `[n]`; the same ones give the same pieces.
 
         Raises VqspeechError for fewer pieces than units, and for more than the sequences give.
@@ -88,7 +88,7 @@ class Bpe:
         return np.concatenate([self._units[piece] for piece in pieces])
 
 
-def read_bpe(folder: Path, codes: int, trained_on: str) -> Bpe:
+def read_bpe(folder: Path, codes: int, trained_on: str | None) -> Bpe:
     """The BPE of an export; raises VqspeechError when there is none, or it is damaged or of fewer units."""
     try:
         return Bpe((folder / MODEL).read_bytes(), codes, trained_on)

@@ -41,6 +41,8 @@ def extract_units(
     codec.require_codes()
     info = {**describe_units(codec), "data": str(data.path)}
     shards = Shards(out, info, data)
+    if out.exists() and not out.is_dir():
+        raise VqspeechError(f"{out}: is not a folder; name another with --out")
     if not force:
         _keep_others(out, out, info)
         for first in shards.paths()[:1]:

@@ -60,6 +60,8 @@ def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
     try:
         info = read_info(folder / INFO)
+        if "format" in info:
+            raise VqspeechError(f"{folder}: is an export, not a units dir; vqspeech-import makes one of it")
         units = {row.id: row.units for row in checked(read_rows(folder / UNITS), info["codes"])}
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a units dir: {error.filename} is missing") from error

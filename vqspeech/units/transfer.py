@@ -117,7 +117,7 @@ def train_bpe(train: Units, units: Units, size: int, merge: bool) -> Bpe:
     """
     _check_same_model(train.info, units)
     rows = (tokens_of(row, merge).units for row in train.units.values())
-    return Bpe.train(rows, train.info["codes"], size, str(train.info.get("data")))
+    return Bpe.train(rows, train.info["codes"], size, train.info.get("data"))
 
 
 def bpe_of_export(folder: Path, units: Units, merge: bool) -> Bpe:
@@ -154,7 +154,7 @@ def _bpe(folder: Path, info: dict[str, Any]) -> Bpe:
     noted = info.get("bpe")
     if not isinstance(noted, dict):
         raise VqspeechError(f"{folder}: was exported without --bpe")
-    bpe = read_bpe(folder, info["codes"], str(noted.get("trained_on")))
+    bpe = read_bpe(folder, info["codes"], noted.get("trained_on"))
     if len(bpe) != noted.get("pieces"):
         raise VqspeechError(f"{folder / MODEL}: has {len(bpe)} pieces, {INFO} tells of {noted.get('pieces')}")
     return bpe
