@@ -33,13 +33,12 @@ class Shards:
 
     def keep(self, skip_bad: bool) -> int:
         """Keep what an interrupted run left as far as it is of use; return how many utterances need no more work."""
-        done, ids, fits = 0, self.data.utterances, True
-        for path in self.paths():
-            count = self._count(path, ids[done:], skip_bad) if fits else 0
-            fits = count > 0
+        done, ids, paths = 0, self.data.utterances, self.paths()
+        while paths and (count := self._count(paths[0], ids[done:], skip_bad)):
             done += count
-            if not fits:
-                shutil.rmtree(path)
+            paths.pop(0)
+        for path in paths:
+            shutil.rmtree(path)
         return done
 
     def add(self, units: dict[str, np.ndarray], skipped: dict[str, str]) -> None:
