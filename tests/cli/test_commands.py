@@ -318,6 +318,8 @@ def test_a_folder_without_a_model_is_named(run: Run, tmp_path: Path):
 
 def test_units_and_back(run: Run, model: Path, tmp_path: Path):
     data = make_data_dir(tmp_path / "data", SPEAKERS, utterances=2, seconds=0.2).path
+    code, _, err = run("units", "--model", model, "--data", data, "--out", "units", "--nj", 0)
+    assert (code, "--nj 0: give at least one process" in one_line(err)) == (2, True)
     code, out, err = run("units", "--model", model, "--data", data, "--out", "units")
     assert (code, out) == (0, "units/units.txt\n"), err
     lines = [line.split() for line in (tmp_path / "units" / "units.txt").read_text().splitlines()]

@@ -55,6 +55,14 @@ def test_an_export_is_not_taken_for_a_units_dir(tmp_path: Path, units: Units) ->
         read_units(tmp_path / "out")
 
 
+@pytest.mark.parametrize("format", ["excel", None, ["jsonl"], {}])
+def test_an_unknown_format_is_named(tmp_path: Path, units: Units, format: object) -> None:
+    export_units(units, "jsonl", tmp_path / "out")
+    change_info(tmp_path / "out", format=format)
+    with pytest.raises(VqspeechError, match=r"units\.json: not an export: its format is "):
+        import_units(tmp_path / "out")
+
+
 def test_runs_by_hand() -> None:
     tokens = merged(np.array([7, 7, 7, 2, 7]))
     assert tokens.units.tolist() == [7, 2, 7]

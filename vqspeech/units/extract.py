@@ -21,7 +21,10 @@ from vqspeech.units.store import INFO, UNITS, read_units
 
 SHARD_UTTERANCES = 500
 SHARD_FRAMES = 1_000_000
-"""A shard ends with so many utterances, or so many frames, an hour at 250 Hz: what an interruption may cost."""
+"""A shard ends with so many utterances, or so many frames, an hour at 250 Hz.
+
+An interruption costs one at most, and the few utterances that were begun ahead.
+"""
 
 Encoded = np.ndarray | VqspeechError
 

@@ -79,9 +79,9 @@ def export_units(
 def import_units(folder: Path) -> Units:
     """Read an exported folder back, frame-synchronous again; raises VqspeechError that names what is wrong in it."""
     info = _export_info(folder)
-    format = info.pop("format", None)
+    format = str(info.pop("format", None))
     if format not in FORMATS:
-        raise VqspeechError(f"{folder / INFO}: not an export: its format is {format!r}")
+        raise VqspeechError(f"{folder / INFO}: not an export: its format is {format}")
     units: dict[str, np.ndarray] = {}
     speakers: dict[str, str] = {}
     frames = 0
