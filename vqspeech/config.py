@@ -231,6 +231,8 @@ class TrainingConfig(_Checked):
     """Steps between training log lines."""
     eval_every: int = 500
     """Steps between evaluations on dev speech, each followed by a checkpoint."""
+    keep: int = 2
+    """Checkpoints kept, the newest ones; the best model is kept besides."""
     eval_seconds: float = 24.0
     """Dev speech per evaluation, in seconds."""
     audio_seconds: float = 0.0
@@ -241,7 +243,7 @@ class TrainingConfig(_Checked):
     """Seed of the weights, the crops and every draw in training."""
 
     def __post_init__(self) -> None:
-        self._at_least(1, "max_steps", "batch_size", "crop", "log_every", "eval_every")
+        self._at_least(1, "max_steps", "batch_size", "crop", "log_every", "eval_every", "keep")
         self._at_least(0, "max_minutes", "stop_steps", "learning_rate", "warmup_steps", "workers", "audio_seconds")
 
 

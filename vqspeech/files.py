@@ -63,6 +63,21 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, target)
 
 
+def remove_unfinished(folder: Path, suffix: str) -> None:
+    """Delete what killed processes left of files with this suffix; only for a folder in which nobody else writes."""
+    for path in folder.glob(f".*.part{suffix}"):
+        path.unlink()
+
+
+def flush_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk: a file that replaces others has to be there before they go."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
 def check_id(id: str) -> str:
     """Return `id` if it is safe as a file name and as a key of a Kaldi file, else raise VqspeechError."""
     unsafe = not id or id[0] in "-." or "/" in id or ".." in id or " " in id or not id.isprintable()

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_path, atomic_write
+from vqspeech.files import atomic_write
 from vqspeech.models.vqvae import VQVAE
 
 FORMAT = 1
@@ -34,8 +34,8 @@ class Pretrained:
 def save_pretrained(folder: Path, model: VQVAE, speakers: tuple[str, ...], notes: dict[str, Any]) -> None:
     """Write a model folder; each file is replaced as a whole."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    with atomic_path(folder / WEIGHTS) as path:
-        save_file(weights, path)
+    with atomic_write(folder / WEIGHTS, "wb") as file:
+        file.write(save(weights))
     config = {
         "format": FORMAT,
         "vqspeech": __version__,

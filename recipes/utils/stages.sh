@@ -4,6 +4,17 @@
 
 log() { echo "$(date +%H:%M:%S) $*"; }
 
+# Keep other runs out of <folder> until this one and the jobs it started have ended, however they end.
+lock() { # <folder>
+  mkdir -p "$1"
+  exec 9>>"$1/.lock"
+  if ! python3 -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX | fcntl.LOCK_NB)' 2>/dev/null; then
+    log "$1: in use by $(cat "$1/.lock") or a job it started; wait until it has ended, or give another --expdir" >&2
+    exit 1
+  fi
+  echo "process $$ on $(uname -n)" >"$1/.lock"
+}
+
 # True when <file> holds just these <settings>.
 holds() { # <file> <settings>
   [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]

@@ -177,6 +177,8 @@ data_settings="${prepare_flags[*]}"
 [ -n "$corpus$download" ] || data_settings+=" ${size[*]}"
 train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
 
+lock "$exp"
+
 # Hours of work are not for a script to overwrite.
 if [ "$stage" -le 1 ] && { [ -d "$data" ] || [ -d "$dump" ]; } && was_begun_otherwise "data/.$name" "$data_settings"; then
   log "$recipe/$data is of another corpus or was prepared with other settings:" \

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -15,12 +16,15 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+import yaml
 
 import vqspeech
 from tests.conftest import ROOT
 from tests.speech import RATE, make_data_dir, voice
 from tests.tiny import save_tiny_model, tiny_config
+from vqspeech.config import to_dict
 from vqspeech.hub import save_pretrained
+from vqspeech.lock import locked
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.units.formats import FORMATS
 
@@ -473,3 +477,15 @@ def test_prepare_wants_one_corpus(run: Run):
 def test_every_command_tells_its_version(run: Run):
     for command in COMMANDS:
         assert run(command, "--version") == (0, f"{program(command)} {vqspeech.__version__}\n", "")
+
+
+def test_train_and_prepare_refuse_a_folder_that_another_process_writes(run: Run, tmp_path: Path):
+    data = make_data_dir(tmp_path / "data")
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(to_dict(tiny_config())))
+    prepare = ("prepare", "--corpus", data.path, "--data", "made", "--dump", "dump")
+    train = ("train", "--config", "tiny.yaml", "--train", data.path, "--dev", data.path, "--out", "out")
+    for command, folder in ((prepare, Path("dump")), (train, Path("out/train"))):
+        with locked(folder):
+            code, _, err = run(*command)
+        assert code == 1
+        assert f"{folder}: in use by process {os.getpid()} on " in one_line(err)

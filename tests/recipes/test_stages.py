@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -60,3 +62,17 @@ def test_stages_before_the_first_asked_for_are_left_out(tmp_path: Path) -> None:
     ran = run(tmp_path, "--x 1", FIRST="2")
     assert "stage 1" not in ran.stdout
     assert ran.stdout.count("worked") == 1
+
+
+def test_two_runs_in_one_folder_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:
+    script = f"set -eu; . '{ROOT}/recipes/utils/stages.sh'; lock exp; echo held; $1"
+    command = ["bash", "-c", script, "run.sh"]
+    first = subprocess.Popen([*command, "sleep 600"], cwd=tmp_path, stdout=subprocess.PIPE, start_new_session=True)
+    assert first.stdout.readline() == b"held\n"
+    second = subprocess.run([*command, "true"], cwd=tmp_path, capture_output=True, text=True)
+    assert (second.returncode, second.stdout) == (1, "")
+    assert f" exp: in use by process {first.pid} on {os.uname().nodename} or a job it started; wait" in second.stderr
+    assert second.stderr.count("\n") == 1
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    assert subprocess.run([*command, "true"], cwd=tmp_path, capture_output=True).returncode == 0

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tests.full_disk import full_disk
 from vqspeech.errors import VqspeechError
-from vqspeech.training.checkpoint import load_state, save_state
+from vqspeech.training.checkpoint import DamagedError, checkpoints, load_state, newest_state, save_state
 
 
 def trained(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
@@ -17,11 +21,16 @@ def trained(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
     return module, optimizer
 
 
-def test_weights_moments_and_counters_come_back(tmp_path) -> None:
+def save(folder: Path, step: int, keep: int = 2) -> Path:
+    module, optimizer = trained(step)
+    return save_state(folder, {"module": module}, optimizer, {"step": step}, keep)
+
+
+def test_weights_moments_and_counters_come_back(tmp_path: Path) -> None:
     module, optimizer = trained(0)
-    save_state(tmp_path / "state.safetensors", {"module": module}, optimizer, {"step": 3, "best": 1.5})
+    path = save_state(tmp_path, {"module": module}, optimizer, {"step": 3, "best": 1.5}, keep=1)
     other, its_optimizer = trained(1)
-    assert load_state(tmp_path / "state.safetensors", {"module": other}, its_optimizer) == {"step": 3, "best": 1.5}
+    assert load_state(path, {"module": other}, its_optimizer) == {"step": 3, "best": 1.5}
     for a, b in zip(module.parameters(), other.parameters(), strict=True):
         assert torch.equal(a, b)
     # The next step shows that the moments are the same too.
@@ -32,20 +41,72 @@ def test_weights_moments_and_counters_come_back(tmp_path) -> None:
     assert torch.equal(module[0].weight, other[0].weight)
 
 
-@pytest.mark.parametrize("damage", [b"", b"garbage" * 10, None])
-def test_a_damaged_file_is_named(tmp_path, damage: bytes | None) -> None:
-    module, optimizer = trained(0)
-    path = tmp_path / "state.safetensors"
-    save_state(path, {"module": module}, optimizer, {"step": 3})
-    path.write_bytes(path.read_bytes()[:-20] if damage is None else damage)
-    with pytest.raises(VqspeechError, match=r"state.safetensors: damaged"):
-        load_state(path, {"module": module}, optimizer)
+def test_the_newest_are_kept_and_what_a_killed_save_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".0123456789ab.part.safetensors").write_bytes(b"half")
+    for step in (999_998, 999_999, 1_000_000):
+        save(tmp_path, step)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == ["state-1000000.safetensors", "state-999999.safetensors"]
+    # By number, which is not the order of the names.
+    assert newest_state(tmp_path).name == "state-1000000.safetensors"
 
 
-def test_another_models_state_is_refused(tmp_path) -> None:
+def flipped(content: bytes) -> bytes:
+    """One bit of the last tensor, of which safetensors itself knows nothing."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("damage", [lambda _: b"", lambda _: b"garbage" * 10, lambda whole: whole[:-20], flipped])
+def test_a_damaged_newest_is_named_and_set_aside_and_the_one_before_is_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage
+) -> None:
+    before, newest = save(tmp_path, 2), save(tmp_path, 4)
+    newest.write_bytes(damage(newest.read_bytes()))
+    with pytest.raises(DamagedError, match=r"state-000004\.safetensors: damaged"):
+        load_state(newest, {}, trained(0)[1])
+    assert newest_state(tmp_path) == before
+    assert not newest.exists()
+    said = capsys.readouterr().err
+    assert f"warning: {newest}: damaged: " in said
+    assert f"set aside as {newest}.damaged, going on from {before}" in said
+    assert said.count("\n") == 1
+    # Set aside, it counts no longer.
+    assert checkpoints(tmp_path) == [before]
+
+
+def test_a_lone_damaged_one_stays_and_is_an_error(tmp_path: Path) -> None:
+    path = save(tmp_path, 2)
+    path.write_bytes(flipped(path.read_bytes()))
+    with pytest.raises(DamagedError, match="no other checkpoint is left: remove it to begin anew"):
+        newest_state(tmp_path)
+    assert path.exists()
+
+
+def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
+    assert newest_state(tmp_path / "nowhere") is None
+
+
+def test_a_checkpoint_of_the_first_kind_is_read(tmp_path: Path) -> None:
     module, optimizer = trained(0)
-    path = tmp_path / "state.safetensors"
-    save_state(path, {"module": module}, optimizer, {"step": 3})
+    path = save_state(tmp_path, {"module": module}, optimizer, {"step": 3}, keep=1)
+    save_file(load_file(path), tmp_path / "state.safetensors", metadata={"counters": '{"step": 3}'})
+    path.unlink()
+    assert newest_state(tmp_path) == tmp_path / "state.safetensors"
+    assert load_state(tmp_path / "state.safetensors", {"module": module}, optimizer) == {"step": 3}
+    save(tmp_path, 4)
+    assert newest_state(tmp_path) == tmp_path / "state-000004.safetensors"
+
+
+def test_another_models_state_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path, 3)
     other = nn.Linear(7, 7)
-    with pytest.raises(VqspeechError, match="another model"):
+    with pytest.raises(VqspeechError, match="of another model"):
         load_state(path, {"module": other}, torch.optim.AdamW(other.parameters()))
+
+
+def test_a_full_disk_keeps_the_checkpoints_that_are_there(tmp_path: Path) -> None:
+    before = save(tmp_path, 2, keep=1)
+    with pytest.raises(OSError, match=r"state-000004\.safetensors"), full_disk(1000):
+        save(tmp_path, 4, keep=1)
+    assert list(tmp_path.iterdir()) == [before]
+    assert newest_state(tmp_path) == before

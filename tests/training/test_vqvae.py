@@ -14,6 +14,7 @@ from tests.tiny import TRAINING, tiny_config
 from vqspeech.config import Config, ConfigError
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
+from vqspeech.training.checkpoint import checkpoints, newest_state
 from vqspeech.training.log import read_metrics
 from vqspeech.training.vqvae import train
 
@@ -31,7 +32,7 @@ def run(data: Path, out: str, config: Config | None = None, **options: object) -
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return load_file(folder / "train" / "state.safetensors")
+    return load_file(newest_state(folder / "train"))
 
 
 def same(one: Path, other: Path) -> bool:
@@ -50,6 +51,10 @@ def test_what_a_run_leaves_behind(data: Path) -> None:
     last = lines[-1]
     assert {"bits_true", "bits_shuffled", "bits_zeroed", "perplexity", "codes_in_use"} <= last.keys()
     assert list((out / "train").glob("events.out.tfevents.*"))
+    assert [path.name for path in checkpoints(out / "train")] == [
+        "state-000006.safetensors",
+        "state-000004.safetensors",
+    ]
 
 
 def test_tensorboard_holds_curves_codes_and_audio(data: Path) -> None:

@@ -1,6 +1,7 @@
 """What all commands share: a typed function becomes flags and help, an error one line and an exit code.
 
-Exit codes: 0 done, 1 failed, 2 command line not understood, 130 interrupted, 141 the reader of our pipe left.
+Exit codes: 0 done, 1 failed, 2 command line not understood, 130 interrupted, 141 the reader of our pipe left, 143
+terminated, by a scheduler perhaps.
 """
 
 import argparse
@@ -9,9 +10,11 @@ import json
 import os
 import re
 import select
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Any, NoReturn
 
 import docstring_parser
@@ -34,6 +37,13 @@ def run(command: Command, settings: type | None = None) -> NoReturn:
     given reach `command` as further keyword arguments, such as `{"training.max_minutes": "5"}`.
     """
     name = _name(command)
+
+    def terminated(number: int, frame: FrameType | None) -> NoReturn:
+        print(f"{name}: terminated; the same command, queued again, does the rest", file=sys.stderr)
+        sys.exit(128 + number)
+
+    # An exception, unlike the signal itself, lets what is half written be removed.
+    signal.signal(signal.SIGTERM, terminated)
     # PyTorch's threads wait in a loop for each other. Beside any other work on the machine that made training ten times
     # as slow; waiting no longer than a moment costs nothing. Read when PyTorch is imported, which commands do later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -77,7 +87,7 @@ def _explain(error: Exception) -> str:
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    elif isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
+    elif isinstance(error, MemoryError) or re.search("OutOfMemory|t allocate memory", repr(error)):
         message = "out of memory; smaller batches, shorter audio or fewer processes need less"
     else:
         message = f"{type(error).__name__}: {error} (run with VQSPEECH_DEBUG=1 for the traceback)"

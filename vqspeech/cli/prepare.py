@@ -4,6 +4,7 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.errors import UsageError
+from vqspeech.lock import locked
 
 
 def prepare(
@@ -59,7 +60,8 @@ def prepare(
 
         corpus = download_vctk(download, sha256=download_sha256)
     utterances = read_corpus(corpus, mic=mic, labels=labels)
-    prepare_corpus(utterances, data, dump, nj=nj, skip_bad=skip_bad, allow_pipes=allow_pipes)
+    with locked(dump):
+        prepare_corpus(utterances, data, dump, nj=nj, skip_bad=skip_bad, allow_pipes=allow_pipes)
     print(data)
 
 

@@ -1,5 +1,6 @@
 """Training crops: which stretch of which utterance step s takes is a function of the seed and s alone."""
 
+import signal
 from collections.abc import Iterator
 from copy import copy
 from typing import NamedTuple
@@ -89,9 +90,48 @@ class Crops(Dataset[Batch]):
 
 
 def batches(crops: Crops, first: int, workers: int) -> Iterator[Batch]:
-    """The batches of the steps from `first` on, read ahead by `workers` processes (0: in this one)."""
+    """The batches of the steps from `first` on, read ahead by `workers` processes (0: in this one).
+
+    Raises VqspeechError for an utterance that cannot be read, and when such a process was killed.
+    """
     order = range(first, len(crops))
-    return iter(DataLoader(crops, batch_size=None, sampler=order, num_workers=workers))
+    before = signal.getsignal(signal.SIGCHLD)
+    found = iter(DataLoader(_ErrorsAsItems(crops), batch_size=None, sampler=order, num_workers=workers))
+    if workers:
+        # By this signal PyTorch tells of a killed process in the middle of a step; without it, between two.
+        signal.signal(signal.SIGCHLD, before)
+    return _checked(found)
+
+
+def _checked(found: Iterator[Batch | VqspeechError]) -> Iterator[Batch]:
+    while True:
+        try:
+            item = next(found)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise VqspeechError(
+                "a process that reads audio was killed, perhaps for want of memory: go on with --resume and fewer "
+                "--training.workers"
+            ) from error
+        if isinstance(item, VqspeechError):
+            raise item
+        yield item
+
+
+class _ErrorsAsItems(Dataset[Batch | VqspeechError]):
+    """Crops whose errors are handed over: from another process they would come as text, with its traceback."""
+
+    def __init__(self, crops: Crops) -> None:
+        self.crops = crops
+
+    def __getitem__(self, step: int) -> Batch | VqspeechError:
+        try:
+            return self.crops[step]
+        except VqspeechError as error:
+            return error
 
 
 def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_rate: int, seconds: float) -> Batch:

@@ -1,25 +1,47 @@
-"""Resume state: every tensor of a run and its counters in one safetensors file; nothing in it executes on load."""
+"""Checkpoints: every tensor of a run and its counters in one safetensors file; nothing in it executes on load.
 
+`state-STEP.safetensors` carries a checksum of all it holds. The newest few are kept, and a damaged one is set aside.
+"""
+
+import hashlib
 import json
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_path
+from vqspeech.files import atomic_write, flush_names, remove_unfinished
+from vqspeech.progress import say
+
+
+class DamagedError(VqspeechError):
+    """A checkpoint that is not what was written."""
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in `folder`, newest first."""
+    # A state without a step in its name is from the time when there was one alone.
+    steps = {path: int(path.stem.partition("-")[2] or 0) for path in folder.glob("state*.safetensors")}
+    return sorted(steps, key=lambda path: steps[path], reverse=True)
 
 
 def save_state(
-    path: Path,
+    folder: Path,
     modules: dict[str, nn.Module],
     optimizer: torch.optim.Optimizer,
     counters: dict[str, Any],
-) -> None:
-    """Write the weights of `modules`, the optimizer's moments and the JSON `counters`, as a whole or not at all."""
+    keep: int,
+) -> Path:
+    """Write the weights of `modules`, the optimizer's moments and the JSON `counters`, among them `step`.
+
+    The file appears whole or not at all; then all but the newest `keep` are removed, and what killed processes left.
+    Nobody else may write into `folder`. Raises OSError that names the file.
+    """
     tensors: dict[str, Tensor] = {}
     for prefix, module in modules.items():
         for name, tensor in module.state_dict().items():
@@ -27,30 +49,78 @@ def save_state(
     for index, moments in optimizer.state_dict()["state"].items():
         for name, tensor in moments.items():
             tensors[f"optimizer.{index}.{name}"] = tensor.detach().cpu().clone()
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
+    text = json.dumps(counters)
+    remove_unfinished(folder, ".safetensors")
+    path = folder / f"state-{counters['step']:06d}.safetensors"
+    with atomic_write(path, "wb") as file:
+        file.write(save(tensors, metadata={"counters": text, "sha256": _checksum(tensors, text)}))
+    flush_names(folder)
+    for old in checkpoints(folder)[keep:]:
+        old.unlink()
+    return path
+
+
+def newest_state(folder: Path) -> Path | None:
+    """The newest checkpoint in `folder` that is whole; None where there is none at all.
+
+    Damaged ones that are newer are named on stderr and set aside. Raises DamagedError when no other is left.
+    """
+    found = checkpoints(folder)
+    for path, before in zip_longest(found, found[1:]):
+        try:
+            _read(path)
+            return path
+        except DamagedError as error:
+            if before is None:
+                raise DamagedError(f"{error}; no other checkpoint is left: remove it to begin anew") from error
+            aside = path.rename(f"{path}.damaged")
+            say(f"warning: {error}; set aside as {aside}, going on from {before}")
+    return None
 
 
 def load_state(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Put a saved state back into `modules` and `optimizer`, and return its counters.
 
-    Raises VqspeechError when the file is damaged or belongs to another model.
+    Raises DamagedError when the file is damaged and VqspeechError when it belongs to another model.
     """
+    tensors, counters = _read(path)
     try:
-        with safe_open(path, framework="pt") as file:
-            counters = json.loads(file.metadata()["counters"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         for prefix, module in modules.items():
             module.load_state_dict(_under(prefix, tensors))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise VqspeechError(f"{path}: damaged, or of another model: {reason}") from error
+    except RuntimeError as error:
+        raise VqspeechError(f"{path}: of another model: {str(error).splitlines()[0]}") from error
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _under("optimizer", tensors).items():
         index, key = name.split(".", 1)
         moments.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     return counters
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        text = metadata["counters"]
+        counters = json.loads(text)
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamagedError(f"{path}: damaged: {str(error).splitlines()[0]}") from error
+    # The first checkpoints had no checksum.
+    found = _checksum(tensors, text)
+    if metadata.get("sha256", found) != found:
+        raise DamagedError(f"{path}: damaged: its checksum is not that of its content")
+    return tensors, counters
+
+
+def _checksum(tensors: dict[str, Tensor], counters: str) -> str:
+    """SHA-256 of names, shapes and bytes of all tensors, and of the counters."""
+    sha256 = hashlib.sha256(counters.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha256.hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,6 +1,8 @@
 """Ctrl-C and a scheduler's SIGTERM end training after the step under way, not in the middle of it."""
 
+import os
 import signal
+import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -31,6 +33,8 @@ class Interrupt:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         self._restore()
+        # Not by print, within which the signal may have come.
+        os.write(sys.stderr.fileno(), b"stopping after this step; a second signal stops at once\n")
 
     def _restore(self) -> None:
         for number, handler in self.before.items():

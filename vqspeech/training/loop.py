@@ -15,11 +15,12 @@ from torch.optim.swa_utils import AveragedModel
 from vqspeech.config import TrainingConfig
 from vqspeech.errors import VqspeechError
 from vqspeech.progress import progress, say
-from vqspeech.training.checkpoint import load_state, save_state
+from vqspeech.training.checkpoint import load_state, newest_state, save_state
 from vqspeech.training.interrupt import Interrupt
 from vqspeech.training.log import TrainingLog
 
-STATE = "state.safetensors"
+LOGS = "train"
+"""The folder, within a model's, of what resuming needs and of the logs."""
 
 
 class Task(Protocol):
@@ -87,6 +88,7 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
 
     All randomness of step s is seeded by the seed and s, so a resumed run continues as if never stopped (with a budget
     in steps; one in minutes also continues its schedule, but wall-clock time is never the same twice).
+    A signal ends it after the step under way with a checkpoint; so does an error of the data, which is raised.
     Raises VqspeechError when the loss is no longer a number.
     """
     optimizer = torch.optim.AdamW(
@@ -98,9 +100,11 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
     )
     averaged = AveragedModel(task.module, multi_avg_fn=_moving_average(settings.weight_ema))
     modules = {"module": task.module, "averaged": averaged}
-    state = out / "train" / STATE
     counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf}
-    if resume and state.exists():
+    state = newest_state(out / LOGS) if resume and fabric.is_global_zero else None
+    if fabric.world_size > 1:
+        state = fabric.broadcast(state)
+    if state is not None:
         counters = load_state(state, modules, optimizer)
         for name, value in task.identity.items():
             if counters["identity"][name] != value:
@@ -114,17 +118,24 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
 
     def checkpoint(done: int) -> None:
         counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": task.identity}
-        save_state(state, modules, optimizer, counters)
+        save_state(out / LOGS, modules, optimizer, counters, settings.keep)
 
-    with TrainingLog(out / "train", first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
+    with TrainingLog(out / LOGS, first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
         batches = task.batches(first, fabric.global_rank, fabric.world_size)
         steps = itertools.takewhile(lambda _: not finished, itertools.count(first))
         for step in progress(steps, "train", budget.steps_left(first), "step"):
+            try:
+                batch = next(batches)
+            except Exception:
+                # Of this step nothing has happened yet, so what was learnt so far need not be lost with the data.
+                if step > first and fabric.is_global_zero:
+                    checkpoint(step)
+                raise
             torch.manual_seed(_seed(settings.seed, step, fabric.global_rank))
             task.before_step(step)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(step, share, settings)
-            losses: dict[str, Tensor] = module(fabric.to_device(next(batches)))
+            losses: dict[str, Tensor] = module(fabric.to_device(batch))
             optimizer.zero_grad()
             fabric.backward(losses["loss"])
             norm = fabric.clip_gradients(module, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
@@ -159,7 +170,7 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
             elif interrupt.signal is not None and fabric.is_global_zero:
                 checkpoint(done)
             if interrupt.signal is not None and not finished:
-                say(f"stopped after step {done}; the same command with --resume goes on from there")
+                say(f"stopped after step {done}: the same command with --resume, queued again, goes on from there")
                 interrupt.leave()
 
 

@@ -16,8 +16,10 @@ from vqspeech.config import PriorTraining, to_dict
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.codes import merge_runs
 from vqspeech.evaluation.prior import PriorBits, bits_per_code
+from vqspeech.lock import locked
 from vqspeech.models.prior import Autoregressive, Histogram
-from vqspeech.training.loop import STATE, fit
+from vqspeech.training.checkpoint import checkpoints
+from vqspeech.training.loop import LOGS, fit
 from vqspeech.units.prior import WEIGHTS, Priors, load_priors, save_priors
 from vqspeech.units.store import Units, read_units
 
@@ -114,9 +116,9 @@ def train_prior(
     """Train priors on the units dir `train` into the folder `out`; returns their bits per code on `dev`.
 
     With `merge` runs of one code count as one. Raises VqspeechError for units of different models and for an `out`
-    that holds a prior already, unless `resume`.
+    that holds a prior already, unless `resume`, or in which another process trains.
     """
-    if not resume and any((out / name).exists() for name in (WEIGHTS, f"train/{STATE}")):
+    if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a prior already: continue it with --resume, or choose another --out")
     learnt, held_out = read_units(train), read_units(dev)
     for key in ("model_sha256", "codes"):
@@ -137,10 +139,11 @@ def train_prior(
     )
     fabric = Fabric(accelerator="auto", devices=1)
     fabric.launch()
-    fit(PriorTask(config, priors, *sequences, out), config.training, fabric, out, resume)
-    best = load_priors(out)
-    bits = PriorBits.of(best, sequences[0].codes, sequences[1].codes, sequences[1].speakers)
-    save_priors(out, dataclasses.replace(best, info={**best.info, "bits_per_code": dataclasses.asdict(bits)}))
+    with locked(out / LOGS):
+        fit(PriorTask(config, priors, *sequences, out), config.training, fabric, out, resume)
+        best = load_priors(out)
+        bits = PriorBits.of(best, sequences[0].codes, sequences[1].codes, sequences[1].speakers)
+        save_priors(out, dataclasses.replace(best, info={**best.info, "bits_per_code": dataclasses.asdict(bits)}))
     return bits
 
 

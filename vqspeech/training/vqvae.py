@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits_per_sample
 from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
+from vqspeech.lock import locked
 from vqspeech.models.bottleneck import Bottleneck
 from vqspeech.models.vqvae import VQVAE, Codes, within
 from vqspeech.progress import say
 from vqspeech.synthesis import sample
-from vqspeech.training.loop import STATE, fit
+from vqspeech.training.checkpoint import checkpoints
+from vqspeech.training.loop import LOGS, fit
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.temperature import choose_temperature
 
@@ -160,9 +163,10 @@ def train(
     """Train a VQ-VAE on the data dir `train`, choosing the best checkpoint on `dev`, into the model folder `out`.
 
     `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows.
-    Raises VqspeechError for unreadable data, an `out` that holds another run, and a loss that is no longer a number.
+    Raises VqspeechError for unreadable data, an `out` that holds another run or in which another process trains, and a
+    loss that is no longer a number.
     """
-    if not resume and any((out / name).exists() for name in (f"train/{STATE}", WEIGHTS)):
+    if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a model already: continue it with --resume, or choose another --out")
     placed_at = config.model.bottleneck.start_steps
     if init is None and config.model.bottleneck.places_codes and config.training.max_steps <= placed_at:
@@ -194,15 +198,18 @@ def train(
     )
     fabric.launch()
     keep_freed_memory()
-    crops = Crops(
-        data, speakers, crop, settings.batch_size, model_config.sample_rate, settings.seed, settings.max_steps
-    )
-    dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
-    fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
-    if fabric.is_global_zero:
-        if not (out / WEIGHTS).exists():
-            raise VqspeechError(f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps")
-        _note_temperature(out, held_out, settings.eval_seconds)
+    with locked(out / LOGS) if fabric.is_global_zero else nullcontext():
+        crops = Crops(
+            data, speakers, crop, settings.batch_size, model_config.sample_rate, settings.seed, settings.max_steps
+        )
+        dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
+        fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
+        if fabric.is_global_zero:
+            if not (out / WEIGHTS).exists():
+                raise VqspeechError(
+                    f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps"
+                )
+            _note_temperature(out, held_out, settings.eval_seconds)
 
 
 def _note_temperature(folder: Path, dev: DataDir, seconds: float) -> None:

@@ -7,13 +7,13 @@ from typing import Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, PriorConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_path, atomic_write
+from vqspeech.files import atomic_write
 from vqspeech.models.prior import Autoregressive, Histogram, Prior
 
 FORMAT = 1
@@ -42,9 +42,9 @@ class Priors:
 
 def save_priors(folder: Path, priors: Priors) -> None:
     """Write a prior folder; each file is replaced as a whole."""
-    weights = _both(priors).state_dict()
-    with atomic_path(folder / WEIGHTS) as path:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, path)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _both(priors).state_dict().items()}
+    with atomic_write(folder / WEIGHTS, "wb") as file:
+        file.write(save(weights))
     config = to_dict(priors.autoregressive.config)
     values = {"format": FORMAT, "vqspeech": __version__, **priors.info, "speakers": priors.speakers, "config": config}
     with atomic_write(folder / INFO) as file:

@@ -1,0 +1,60 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vqspeech.errors import VqspeechError
+from vqspeech.lock import locked
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from vqspeech.lock import locked
+with locked(Path(sys.argv[1])):
+    if os.fork() == 0:
+        time.sleep(600)  # outlives its parent, as a data-loader's worker may for a moment
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    """Another process that holds the folder, in a process group of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "exp")], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_the_second_is_told_who_holds_the_folder(tmp_path: Path, holder: subprocess.Popen) -> None:
+    with pytest.raises(VqspeechError, match="in use by") as caught, locked(tmp_path / "exp"):
+        pass
+    assert f"{tmp_path / 'exp'}: in use by process {holder.pid} on {socket.gethostname()};" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_killed_holder_leaves_no_lock_behind_even_while_its_children_live(
+    tmp_path: Path, holder: subprocess.Popen
+) -> None:
+    holder.kill()
+    holder.wait()
+    with locked(tmp_path / "exp"):
+        assert (tmp_path / "exp/.lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}\n"
+
+
+def test_one_after_the_other(tmp_path: Path) -> None:
+    for _ in range(2):
+        with locked(tmp_path):
+            pass
+    with pytest.raises(ValueError), locked(tmp_path):
+        raise ValueError
+    with locked(tmp_path):
+        pass
