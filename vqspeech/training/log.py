@@ -1,6 +1,7 @@
 """Where training writes what it sees: `metrics.jsonl` always, tensorboard when it is installed."""
 
 import json
+import threading
 import time
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +17,7 @@ class TrainingLog:
     """Scalars as JSON lines and tensorboard events in one folder; lines after `first_step` are dropped on resume."""
 
     def __init__(self, folder: Path, first_step: int, enabled: bool = True) -> None:
-        self.enabled = enabled
+        self.folder, self.enabled = folder, enabled
         self.restart_clock(first_step)
         self.writer: Any = None
         self.file: IO[str] | None = None
@@ -71,6 +72,8 @@ class TrainingLog:
         self.marked_time, self.marked_step = time.monotonic(), step
 
     def __enter__(self) -> Self:
+        # tensorboard's thread would show a full disk as a traceback; we are told of it too, when we write or close.
+        self.hook, threading.excepthook = threading.excepthook, lambda _: None
         return self
 
     def __exit__(
@@ -78,8 +81,15 @@ class TrainingLog:
     ) -> None:
         if self.file is not None:
             self.file.close()
-        if self.writer is not None:
-            self.writer.close()
+        try:
+            if self.writer is not None:
+                self.writer.close()
+        except OSError as failed:
+            if error is None:  # else that one tells more
+                failed.filename = str(self.folder)
+                raise
+        finally:
+            threading.excepthook = self.hook
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
