@@ -6,7 +6,8 @@
 
 JOB becomes 1, 2, 3, 4 in the log's name and in the arguments. A log opens with the command and closes with
 its exit code and the time. The newest line of the log is shown while a job runs, the last ones when it fails.
-Exit code: 0 when every job's was 0, else 1.
+SIGTERM is handed on to the jobs, which have some seconds to save what they can.
+Exit code: 0 when every job's was 0, 143 when one was ended by SIGTERM, else 1.
 """
 
 import argparse
@@ -29,6 +30,7 @@ POLL = 0.2  # seconds between looks at the logs
 NOTE_EVERY = 30.0  # seconds between lines where there is no terminal to redraw one on
 TAIL = 15  # lines of a failed job's log
 UNLIMITED = 100 * 365 * 24 * 60  # minutes; submitit always wants a limit
+GRACE = 20.0  # seconds that jobs on this machine have to end after SIGTERM; Slurm gives its own 30
 CANCELLED = 143  # what a shell reports of a process that SIGTERM ended
 
 
@@ -41,8 +43,10 @@ def run_logged(command: list[str], log: Path) -> int:
         code = 127
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            signal.signal(signal.SIGTERM, lambda *_: process.terminate())
             try:
                 code = process.wait()
+                code = 128 - code if code < 0 else code  # as a shell has it
             except KeyboardInterrupt:
                 code = end(process)
                 raise
@@ -124,8 +128,18 @@ def no_stderr() -> Iterator[None]:
         os.close(saved)
 
 
-def run_all(executor: submitit.Executor, commands: list[list[str]], logs: list[Path]) -> bool:
-    """Run every command to its end, showing how it goes; True when all succeeded."""
+def terminate(jobs: list[submitit.Job[int]]) -> None:
+    """Hand SIGTERM on to jobs on this machine, and wait until they have ended, for `GRACE` seconds at most."""
+    for job in jobs:
+        if not job.done():
+            os.kill(int(job.job_id), signal.SIGTERM)
+    deadline = time.monotonic() + GRACE
+    while time.monotonic() < deadline and not all(job.done() for job in jobs):
+        time.sleep(POLL)
+
+
+def run_all(executor: submitit.AutoExecutor, commands: list[list[str]], logs: list[Path]) -> int:
+    """Run every command to its end, showing how it goes; return the exit code of all."""
     status = Status()
     with no_stderr():
         jobs = executor.map_array(run_logged, commands, logs)
@@ -133,16 +147,22 @@ def run_all(executor: submitit.Executor, commands: list[list[str]], logs: list[P
         while unfinished := [log for job, log in zip(jobs, logs, strict=True) if not job.done()]:
             status.show(unfinished[0])
             time.sleep(POLL)
+    except SystemExit:
+        if executor.cluster == "local":
+            terminate(jobs)
+        raise
     finally:
         status.clear()
         for job in jobs:
             if not job.done():
                 job.cancel()
-    failed = [log for job, log in zip(jobs, logs, strict=True) if outcome(job) != 0]
-    for log in failed[:3]:
+    codes = {log: outcome(job) for job, log in zip(jobs, logs, strict=True)}
+    for log in [log for log, code in codes.items() if code != 0][:3]:
         lines = last_lines(log, TAIL)
         print(f"run_job: failed; the last lines of {log}:", *lines, sep="\n  ", file=sys.stderr)
-    return not failed
+    if CANCELLED in codes.values():
+        return CANCELLED
+    return 1 if any(codes.values()) else 0
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -171,7 +191,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def make_executor(options: argparse.Namespace, folder: Path) -> submitit.Executor:
+def make_executor(options: argparse.Namespace, folder: Path) -> submitit.AutoExecutor:
     """A submitit executor that keeps its files in `folder`."""
     executor = submitit.AutoExecutor(folder=folder, cluster=options.cluster)
     minutes = options.time if options.cluster == "slurm" else UNLIMITED
@@ -198,8 +218,7 @@ def main(arguments: list[str]) -> int:
     # submitit keeps each job's pickled arguments and results here: of use while it runs, clutter afterwards.
     with tempfile.TemporaryDirectory(prefix=".jobs-", dir=logs[0].parent) as folder:
         executor = make_executor(options, Path(folder))
-        succeeded = run_all(executor, [command for _, *command in options.commands], logs)
-    return 0 if succeeded else 1
+        return run_all(executor, [command for _, *command in options.commands], logs)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ run_stage() { # <number> <title> <marker> <settings> <command> [<argument> ...]
   running=
 }
 
-say_where_it_stopped() {
-  [ -z "${running:-}" ] || log "stopped in $running; the same command goes on from there" >&2
+# A run that a signal ends takes the job it started with it, which saves what it can.
+stop() {
+  [ -z "${running:-}" ] && return
+  log "stopped in $running; the same command goes on from there" >&2
+  pkill -TERM -P $$ || true
 }
-trap say_where_it_stopped EXIT
+trap stop EXIT

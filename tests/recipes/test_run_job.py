@@ -76,7 +76,7 @@ def test_a_job_on_this_machine_has_no_time_limit(tmp_path: Path) -> None:
 
 def test_termination_lets_the_job_tidy_up_and_closes_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    script = "trap 'sleep 0.4; echo tidied; exit 5' INT; echo ready; while :; do sleep 0.05; done"
+    script = "trap 'sleep 1.5; echo tidied; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
     job = subprocess.Popen([*RUN_JOB, str(log), "bash", "-c", script])
     deadline = time.monotonic() + 30
     while not (log.exists() and "\nready\n" in log.read_text()):
@@ -89,6 +89,13 @@ def test_termination_lets_the_job_tidy_up_and_closes_the_log(tmp_path: Path) -> 
     lines = log.read_text().splitlines()
     assert lines[-2] == "tidied"
     assert lines[-1].startswith("# Ended (code 5) at ")
+
+
+def test_a_job_that_was_terminated_is_told_from_one_that_failed(tmp_path: Path) -> None:
+    for ending in ("exit 143", "kill $$"):
+        assert run(tmp_path / "log", "bash", "-c", ending).returncode == 143
+        assert "# Ended (code 143)" in (tmp_path / "log").read_text()
+    assert run("JOB=1:2", tmp_path / "log.JOB", "bash", "-c", "exit JOB").returncode == 1
 
 
 def _runs(process: int) -> bool:

@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -62,6 +63,31 @@ def test_stages_before_the_first_asked_for_are_left_out(tmp_path: Path) -> None:
     ran = run(tmp_path, "--x 1", FIRST="2")
     assert "stage 1" not in ran.stdout
     assert ran.stdout.count("worked") == 1
+
+
+def test_a_stage_that_was_terminated_is_not_done(tmp_path: Path) -> None:
+    (tmp_path / "terminated").write_text("#!/bin/sh\nexit 143\n")
+    (tmp_path / "terminated").chmod(0o755)
+    ran = run(tmp_path, "--x 1", "./terminated")
+    assert ran.returncode == 143
+    assert "stopped in stage 2, second; the same command goes on from there" in ran.stderr
+    assert not (tmp_path / "a folder/.second.done").exists()
+    assert run(tmp_path, "--x 1").stdout.count("working, continuing true") == 1
+
+
+def test_a_run_that_is_terminated_takes_its_job_with_it(tmp_path: Path) -> None:
+    (tmp_path / "job").write_text("#!/bin/bash\ntrap 'echo saved >saved; exit 143' TERM\ntouch up\nwhile :; do sleep 0.05; done\n")
+    (tmp_path / "job").chmod(0o755)
+    process = subprocess.Popen(["bash", "-c", SCRIPT, "run.sh", "--x 1", "./job"], cwd=tmp_path)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "up").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(20) in (143, -signal.SIGTERM)
+    while not (tmp_path / "saved").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (tmp_path / "saved").exists()
+    assert not (tmp_path / "a folder/.second.done").exists()
 
 
 def test_two_runs_in_one_folder_and_a_killed_one_leaves_no_lock(tmp_path: Path) -> None:

@@ -93,6 +93,7 @@ def out_of_memory() -> None:
 HINT = "stopped after step 5: the same command with --resume, queued again, goes on from there"
 FAULTS = {
     "SIGTERM": (send(signal.SIGTERM), 143, HINT, 5),
+    "SIGTERM twice": (send(signal.SIGTERM, 2), 143, HINT, 5),
     "Ctrl-C": (send(signal.SIGINT), 130, "vqspeech-train: interrupted", 5),
     "Ctrl-C twice": (send(signal.SIGINT, 2), 130, "vqspeech-train: interrupted", 4),
     "out of memory": (out_of_memory, 1, "vqspeech-train: error: out of memory; smaller batches", 4),

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 
 class Interrupt:
-    """Notes the first SIGINT or SIGTERM within its block; a second one acts at once."""
+    """Notes the first SIGINT or SIGTERM within its block; a second Ctrl-C acts at once.
+
+    SIGTERM does not: schedulers send it to every process of a job, and wrappers hand it on.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -31,10 +34,12 @@ class Interrupt:
         raise SystemExit(128 + signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            return
         self.signal = number
-        self._restore()
+        signal.signal(signal.SIGINT, self.before[signal.SIGINT])
         # Not by print, within which the signal may have come.
-        os.write(sys.stderr.fileno(), b"stopping after this step; a second signal stops at once\n")
+        os.write(sys.stderr.fileno(), b"stopping after this step; Ctrl-C again stops at once\n")
 
     def _restore(self) -> None:
         for number, handler in self.before.items():
