@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tests.full_disk import full_disk
+from tests.little_memory import little_memory
 from vqspeech import audio
 from vqspeech.audio import AudioError, Pipe
 
@@ -199,3 +200,38 @@ def test_a_click_or_hum_in_the_silence_does_not_count_as_speech():
 def test_nothing_is_trimmed_where_speech_reaches_the_edges():
     assert audio.speech_span(tone(1.0), RATE) == (0, RATE)
     assert audio.speech_span(tone(0.03), RATE) == (0, 480)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(2**32 - 1, 1), (999, 1), (RATE, 1000), (2**31 - 1, 1024)])
+def test_a_header_that_promises_what_no_recording_has_is_refused(tmp_path, rate, channels):
+    content = bytearray(encoded("wav"))
+    content[22:24] = channels.to_bytes(2, "little")
+    content[24:28] = rate.to_bytes(4, "little")
+    content[28:32] = min(rate * channels * 2, 2**32 - 1).to_bytes(4, "little")
+    content[32:34] = (channels * 2).to_bytes(2, "little")
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    with little_memory(), pytest.raises(AudioError, match=r"are no recording|cannot be read") as caught:
+        audio.read(path, RATE)
+    assert str(path) in str(caught.value)
+
+
+def test_a_flac_that_promises_weeks_takes_no_memory(tmp_path):
+    content = bytearray(encoded("flac"))
+    # The last 36 bits before the MD5 sum, in the STREAMINFO block (RFC 9639, section 8.2).
+    content[21] |= 0x0F
+    content[22:26] = b"\xff" * 4
+    path = tmp_path / "a.flac"
+    path.write_bytes(content)
+    assert audio.duration(path) > 10**6
+    with little_memory(), pytest.raises(AudioError, match=r"truncated|malformed"):
+        audio.read(path, RATE)
+
+
+def test_silence_that_unfolds_to_more_than_twelve_hours_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(audio, "LONGEST_SECONDS", 3600)
+    path = tmp_path / "a.flac"
+    audio.write(path, (np.zeros(600 * 8000) for _ in range(7)), 8000)
+    assert path.stat().st_size < 200_000
+    with little_memory(2**29), pytest.raises(AudioError, match="longer than 1 hours: cut it first"):
+        audio.read(path, RATE)

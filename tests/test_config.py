@@ -82,3 +82,18 @@ def test_a_file_that_sets_one_thing_leaves_the_defaults_of_its_place(tmp_path: P
     loaded = load_config(tmp_path / "prior.yaml", PriorTraining)
     assert loaded.training.max_steps == 7
     assert loaded.training.crop == PriorTraining().training.crop != Config().training.crop
+
+
+def test_aliases_that_unfold_without_end_are_no_trouble(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
+    path = tmp_path / "laughs.yaml"
+    for wanted in ("training: *a29", "model: {encoder: {strides: *a29}}", "model: {bottleneck: {name: *a29}}"):
+        path.write_text("\n".join([*lines, wanted]))
+        with pytest.raises(ConfigError) as caught:
+            load_config(path)
+        assert len(str(caught.value)) < 1000
+    for endless in ("[" * 100_000, "model: {sample_rate: " + "9" * 5000 + "}"):
+        path.write_text(endless)
+        with pytest.raises(ConfigError):
+            load_config(path)

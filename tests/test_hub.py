@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.little_memory import little_memory
 from tests.tiny import save_tiny_model
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
@@ -32,13 +33,23 @@ def test_the_weights_are_named_tensors_of_safetensors(tmp_path: Path) -> None:
         ({"format": None}, "written in model format None"),
         ({"model": {"encodr": {}}}, "unknown setting 'encodr'"),
         ({"speakers": ["a", "b", "c"]}, "damaged or not of this config.json"),
+        ({"speakers": ["a", "../b"]}, r"unsafe id '\.\./b'"),
+        ({"speakers": ["a", 2]}, "damaged"),
+        ({"speakers": None}, "damaged"),
+        ({"notes": 5}, "damaged"),
+        ({"notes": {"temperature": "warm"}}, "damaged"),
+        ({"model": {"sample_rate": 10**12}}, "is above 768000"),
+        ({"model": {"decoder": {"cycle": 10**6}}}, "is above 16"),
+        ({"model": {"decoder": {"layers": 10**9}}}, "is above 1000"),
+        ({"model": {"decoder": {"residual": 10**6, "skip": 10**6}}}, "tells of [0-9]{13,} bytes of weights"),
+        ({"model": {"encoder": {"hidden": 10**7}}}, "tells of [0-9]{13,} bytes of weights"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_named(tmp_path: Path, change: dict, message: str) -> None:
     save_tiny_model(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | change))
-    with pytest.raises(VqspeechError, match=message) as caught:
+    with little_memory(), pytest.raises(VqspeechError, match=message) as caught:
         from_pretrained(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -63,3 +74,19 @@ def test_a_folder_from_before_the_third_kind_of_normalisation_is_read(tmp_path: 
         config["model"]["bottleneck"]["normalise"] = written
         (tmp_path / "config.json").write_text(json.dumps(config))
         assert from_pretrained(tmp_path).config.bottleneck.normalise == meant
+
+
+def test_json_without_end_is_damage(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path)
+    (tmp_path / "config.json").write_text("[" * 100_000)
+    with pytest.raises(VqspeechError, match=r"config.json: damaged"):
+        from_pretrained(tmp_path)
+
+
+def test_a_header_that_promises_terabytes_is_refused(tmp_path: Path) -> None:
+    save_tiny_model(tmp_path)
+    header = json.dumps({"x": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).encode()
+    for content in (len(header).to_bytes(8, "little") + header, (2**60).to_bytes(8, "little") + header):
+        (tmp_path / "model.safetensors").write_bytes(content + bytes(10**6))
+        with little_memory(), pytest.raises(VqspeechError, match=r"model.safetensors: damaged"):
+            from_pretrained(tmp_path)

@@ -33,6 +33,11 @@ WRITTEN_FORMATS = {
 }
 
 BLOCK_SECONDS = 10.0
+BLOCK_SAMPLES = 2**24
+# What a header may promise; beyond it memory would be taken for nothing.
+RATES = range(1000, 768_001)
+MOST_CHANNELS = 64
+LONGEST_SECONDS = 12 * 3600
 FRAME_SECONDS = 0.02
 LEVEL_DBFS = -23.0
 LEVEL_RANGE_DB = 30.0
@@ -61,9 +66,16 @@ Source = Path | Pipe
 def read(source: Source, sample_rate: int) -> np.ndarray:
     """Read any file libsndfile knows as a waveform [T] at `sample_rate`; channels are averaged.
 
-    Raises AudioError when the file is missing, damaged, truncated, without samples, or holds NaN or infinity.
+    Raises AudioError when the file is missing, damaged, truncated, without samples, holds NaN or infinity, or is longer
+    than twelve hours: compressed silence takes no room on the disk.
     """
-    return np.concatenate(list(read_blocks(source, sample_rate)))
+    blocks, count = [], 0
+    for block in read_blocks(source, sample_rate):
+        blocks.append(block)
+        count += len(block)
+        if count > LONGEST_SECONDS * sample_rate:
+            raise AudioError(f"{source}: longer than {LONGEST_SECONDS // 3600} hours: cut it first")
+    return np.concatenate(blocks)
 
 
 def read_blocks(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
@@ -224,9 +236,10 @@ class _Disk:
 def _decoded(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
     """Yield blocks of samples [T, channels] as they are in a file."""
     count = 0
+    length = min(round(BLOCK_SECONDS * file.samplerate), BLOCK_SAMPLES // file.channels)
     while True:
         try:
-            samples = file.read(round(BLOCK_SECONDS * file.samplerate), dtype="float32", always_2d=True)
+            samples = file.read(length, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{path}: damaged or truncated: {_reason(error)}") from error
         if not len(samples):
@@ -280,9 +293,13 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not path.stat().st_size:
         raise AudioError(f"{path}: empty file")
     try:
-        return soundfile.SoundFile(path)
+        file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioError(f"{path}: cannot be read as audio: {_reason(error)}") from error
+    if file.samplerate not in RATES or file.channels > MOST_CHANNELS:
+        file.close()
+        raise AudioError(f"{path}: damaged: {file.channels} channels at {file.samplerate} Hz are no recording")
+    return file
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import reprlib
 import types
 from dataclasses import dataclass, field
 from math import prod
@@ -25,8 +26,13 @@ class ConfigError(UsageError):
     """A setting that does not exist or cannot hold that value."""
 
 
+MOST_LAYERS = 1000
+HIGHEST_RATE = 768_000
+"""Samples per second of the fastest converters."""
+
+
 class _Checked:
-    """Refuses values below the least that makes sense, by the settings' names."""
+    """Refuses values beyond what makes sense, by the settings' names: a stranger's could take all time and memory."""
 
     def _at_least(self, least: float, *names: str) -> None:
         for name in names:
@@ -36,8 +42,14 @@ class _Checked:
 
     def _at_most(self, most: float, *names: str) -> None:
         for name in names:
-            if getattr(self, name) > most:
-                raise ConfigError(f"{name}: {getattr(self, name)} is above {most:g}")
+            value = getattr(self, name)
+            if max(value if isinstance(value, tuple) else (value,), default=most) > most:
+                raise ConfigError(f"{name}: {value} is above {most:g}")
+
+    def _at_most_long(self, most: int, *names: str) -> None:
+        for name in names:
+            if len(getattr(self, name)) > most:
+                raise ConfigError(f"{name}: {len(getattr(self, name))} values are more than {most}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,8 @@ class EncoderConfig(_Checked):
 
     def __post_init__(self) -> None:
         self._at_least(1, "strides", "channels", "hidden", "dilations")
+        self._at_most(2**16, "strides", "dilations")
+        self._at_most_long(MOST_LAYERS, "strides", "dilations")
 
 
 @dataclass(frozen=True)
@@ -117,19 +131,11 @@ class BottleneckConfig(_Checked):
     def __post_init__(self) -> None:
         self._at_least(2, "codes", "levels")
         self._at_least(1, "dim", "draws", "stages", "anneal_steps")
-        self._at_least(
-            0,
-            "code_dim",
-            "beta",
-            "beta_steps",
-            "ema_decay",
-            "start_steps",
-            "code_scale",
-            "restart",
-            "jitter",
-            "kl",
-            "free_nats",
-        )
+        self._at_least(0, "code_dim", "beta", "beta_steps", "ema_decay", "start_steps", "code_scale")
+        self._at_least(0, "restart", "jitter", "kl", "free_nats")
+        self._at_most(MOST_CODES, "codes", "draws")
+        self._at_most(MOST_LAYERS, "stages")
+        self._at_most_long(20, "levels")
         if not self.levels:
             raise ConfigError("levels: fsq needs at least one number")
         if self.name == "vimco" and self.draws < 2:
@@ -179,10 +185,14 @@ class DecoderConfig(_Checked):
         self._at_least(1, "conditioning", "conditioning_hop", "conditioning_dilations")
         self._at_least(0, "past_dropout")
         self._at_most(1, "past_dropout")
+        self._at_most(16, "cycle")
+        self._at_most(MOST_LAYERS, "layers", "kernel", "mixtures")
+        self._at_most(2**16, "conditioning_dilations")
+        self._at_most_long(MOST_LAYERS, "conditioning_dilations")
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(_Checked):
     """Encoder, bottleneck and decoder of one model."""
 
     sample_rate: int = 16000
@@ -192,6 +202,10 @@ class ModelConfig:
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     bottleneck: BottleneckConfig = field(default_factory=BottleneckConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "sample_rate", "speaker_dim")
+        self._at_most(HIGHEST_RATE, "sample_rate")
 
     @property
     def hop(self) -> int:
@@ -268,6 +282,8 @@ class PriorConfig(_Checked):
         self._at_least(1, "width", "layers", "heads", "window")
         self._at_least(0, "dropout")
         self._at_most(0.9, "dropout")
+        self._at_most(MOST_LAYERS, "layers")
+        self._at_most(2**20, "window")
         if self.width % (2 * self.heads):
             raise ConfigError(f"width: {self.width} is no multiple of twice the {self.heads} heads")
 
@@ -306,7 +322,7 @@ def load_config(path: Path, cls: type[T] = Config) -> T:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise VqspeechError(f"{path}: cannot read the config: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     return from_dict(cls, _onto(to_dict(cls()), values), where=str(path))
 
@@ -332,7 +348,7 @@ def override(config: T, settings: dict[str, str]) -> T:
                 raise ConfigError(f"--{key}: {parent} is one setting, without further ones")
         try:
             node[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"--{key}: {text!r} is not a YAML value") from error
     return from_dict(type(config), values, where="settings")
 
@@ -345,12 +361,21 @@ def to_dict(config: Any) -> dict[str, Any]:
 def from_dict(cls: type[T], values: Any, where: str = "config") -> T:
     """Build a config dataclass from a dictionary; raises ConfigError on unknown keys and wrong types."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{where}: expected settings, found {values!r}")
+        raise ConfigError(f"{where}: expected settings, found {_shown(values)}")
     hints = get_type_hints(cls)
     for key in values:
         if key not in hints:
-            raise ConfigError(f"{where}: unknown setting {key!r}{did_you_mean(str(key), hints)}")
-    return cls(**{key: _parse(hints[key], value, f"{where}: {key}") for key, value in values.items()})
+            raise ConfigError(f"{where}: unknown setting {_shown(key)}{did_you_mean(str(key), hints)}")
+    parsed = {key: _parse(hints[key], value, f"{where}: {key}") for key, value in values.items()}
+    try:
+        return cls(**parsed)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _shown(value: Any) -> str:
+    """A value as an error shows it: YAML's aliases make some that would print without end."""
+    return reprlib.repr(value)
 
 
 def _parse(hint: Any, value: Any, where: str) -> Any:
@@ -359,11 +384,11 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             known = ", ".join(map(str, get_args(hint)))
-            raise ConfigError(f"{where}: {value!r} is not one of {known}")
+            raise ConfigError(f"{where}: {_shown(value)} is not one of {known}")
         return value
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, found {value!r}")
+            raise ConfigError(f"{where}: expected a list, found {_shown(value)}")
         return tuple(_parse(get_args(hint)[0], entry, where) for entry in value)
     if get_origin(hint) in (Union, types.UnionType):
         return None if value is None else _parse(get_args(hint)[0], value, where)
@@ -376,5 +401,5 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
         except ValueError:
             pass
     if type(value) is not hint:
-        raise ConfigError(f"{where}: expected {hint.__name__}, found {value!r}")
+        raise ConfigError(f"{where}: expected {hint.__name__}, found {_shown(value)}")
     return value

@@ -1,6 +1,7 @@
 """Model folders: `config.json` and `model.safetensors`, the two files that model hubs expect."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
+from torch import nn
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_write
+from vqspeech.files import atomic_write, check_id
 from vqspeech.models.vqvae import VQVAE
 
 FORMAT = 1
@@ -56,31 +58,50 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
     config_file = folder / CONFIG
     try:
         values = json.loads(config_file.read_text(encoding="utf-8"))
-        version, speakers, settings = values["format"], tuple(values["speakers"]), values["model"]
+        version, settings = values["format"], values["model"]
+        # They become names of files.
+        speakers = tuple(check_id(name) for name in values["speakers"])
+        notes = dict(values.get("notes", {}))
+        float(notes.get("temperature", 1.0))
         bottleneck = settings.get("bottleneck", {})
         if isinstance(bottleneck.get("normalise"), bool):
             # Written so until there was a third choice.
             bottleneck["normalise"] = "frame" if bottleneck["normalise"] else "none"
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a model folder: it has no {CONFIG}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, VqspeechError) as error:
         raise VqspeechError(f"{config_file}: damaged: {error}") from error
     if version != FORMAT:
         raise VqspeechError(
             f"{folder}: written in model format {version} by vqspeech {values.get('vqspeech', '?')}; "
             f"this is vqspeech {__version__}, which reads format {FORMAT}"
         )
+    if not (folder / WEIGHTS).exists():
+        raise VqspeechError(f"{folder}: not a model folder: it has no {WEIGHTS}")
     try:
         config = from_dict(ModelConfig, settings, where=str(config_file))
+        check_size(folder / WEIGHTS, lambda: VQVAE(config, len(speakers)), config_file)
         model = VQVAE(config, len(speakers))
     except ConfigError as error:
         # The command line is not at fault.
         raise VqspeechError(str(error)) from error
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except FileNotFoundError as error:
-        raise VqspeechError(f"{folder}: not a model folder: it has no {WEIGHTS}") from error
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise VqspeechError(f"{folder / WEIGHTS}: damaged or not of this {CONFIG}: {reason}") from error
-    return Pretrained(model.to(device).eval(), config, speakers, values.get("notes", {}))
+    return Pretrained(model.to(device).eval(), config, speakers, notes)
+
+
+def check_size(weights: Path, build: Callable[[], nn.Module], description: Path) -> None:
+    """Refuse a description of a model that needs more weights than the file has, before any memory is taken.
+
+    `build` makes the model that `description` tells of. Raises VqspeechError.
+    """
+    with torch.device("meta"):
+        wanted = sum(tensor.numel() * tensor.element_size() for tensor in build().state_dict().values())
+    if wanted > weights.stat().st_size:
+        raise VqspeechError(
+            f"{weights}: damaged or not of this {description.name}, which tells of {wanted} bytes of weights: it has "
+            f"{weights.stat().st_size}"
+        )

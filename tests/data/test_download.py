@@ -42,6 +42,7 @@ class Server(ThreadingHTTPServer):
     cuts: list[int]
     ranges: list[str | None]
     honours_ranges = True
+    tells_length = True
     status = 200
 
     @property
@@ -68,7 +69,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         if start:
             self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
+        if self.server.tells_length:
+            self.send_header("Content-Length", str(len(content) - start))
         self.end_headers()
         end = self.server.cuts.pop(0) if self.server.cuts else len(content)
         self.wfile.write(content[start:end])
@@ -206,8 +208,19 @@ def test_a_damaged_archive_leaves_no_half_corpus(server, tmp_path, content):
 
 def test_an_archive_that_would_fill_the_disk_is_refused(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "LARGEST_CORPUS", 200_000)
-    with pytest.raises(VqspeechError, match="more than a corpus has"):
+    (tmp_path / "VCTK-Corpus-0.92.zip").write_bytes(GOOD)
+    with pytest.raises(VqspeechError, match="would unpack to 300048 bytes, more than a corpus has"):
         download_vctk(tmp_path, server.url)
+
+
+def test_a_server_that_sends_without_end_is_cut_short(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "LARGEST_CORPUS", 200_000)
+    with pytest.raises(VqspeechError, match="are more than a corpus has"):
+        download_vctk(tmp_path, server.url)
+    server.tells_length = False
+    with pytest.raises(VqspeechError, match="sends more than the 200000 bytes"):
+        download_vctk(tmp_path, server.url)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < len(GOOD) + 2**20
 
 
 def test_a_folder_at_the_top_of_the_archive_is_gone_into(server, tmp_path):

@@ -76,7 +76,9 @@ def test_a_stage_that_was_terminated_is_not_done(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_terminated_takes_its_job_with_it(tmp_path: Path) -> None:
-    (tmp_path / "job").write_text("#!/bin/bash\ntrap 'echo saved >saved; exit 143' TERM\ntouch up\nwhile :; do sleep 0.05; done\n")
+    (tmp_path / "job").write_text(
+        "#!/bin/bash\ntrap 'echo saved >saved; exit 143' TERM\ntouch up\nwhile :; do sleep 0.05; done\n"
+    )
     (tmp_path / "job").chmod(0o755)
     process = subprocess.Popen(["bash", "-c", SCRIPT, "run.sh", "--x 1", "./job"], cwd=tmp_path)
     deadline = time.monotonic() + 20

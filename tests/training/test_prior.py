@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,12 @@ def test_units_without_speakers_need_a_prior_without(tmp_path: Path) -> None:
     assert train_prior(config, train, dev, tmp_path / "prior").autoregressive < 2
 
 
+def change(folder: Path, **values: object) -> None:
+    """Change what a prior says of itself."""
+    found = json.loads((folder / "prior.json").read_text())
+    (folder / "prior.json").write_text(json.dumps(found | values))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -79,6 +86,9 @@ def test_units_without_speakers_need_a_prior_without(tmp_path: Path) -> None:
         (lambda folder: (folder / "prior.safetensors").unlink(), "not a prior"),
         (lambda folder: (folder / "prior.json").write_text("[]"), "damaged"),
         (lambda folder: (folder / "prior.safetensors").write_bytes(b"x" * 100), "damaged"),
+        (lambda folder: change(folder, codes=2**62), "damaged: codes"),
+        (lambda folder: change(folder, codes=2**20), "tells of [0-9]+ bytes of weights"),
+        (lambda folder: change(folder, config={"width": 2**24, "heads": 2}), "tells of [0-9]{13,} bytes of weights"),
     ],
 )
 def test_a_damaged_prior_is_named(tmp_path: Path, damage: object, message: str) -> None:

@@ -3,16 +3,19 @@
 import dataclasses
 import gzip
 import json
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.little_memory import little_memory
 from tests.speech import make_data_dir
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
-from vqspeech.units.formats import FORMATS, base
+from vqspeech.units.formats import FORMATS, base, tables
 from vqspeech.units.store import Units, read_units
 from vqspeech.units.tokens import expanded, kept, merged
 from vqspeech.units.transfer import export_units, import_units, read_units_or_export
@@ -297,3 +300,66 @@ def test_data_that_does_not_fit_is_named(tmp_path: Path, units: Units, data: Dat
         import_units(tmp_path / "nowhere")
     with pytest.raises(VqspeechError, match=r"has no units\.json"):
         import_units(tmp_path / "data")
+
+
+PROMISE = b"\x93NUMPY\x01\x00v\x00%-117s\n" % b"{'descr': '<i8', 'fortran_order': False, 'shape': (1099511627776,), }"
+
+
+def bomb_npz(folder: Path) -> None:
+    """Arrays of zeros that are all but nothing when packed."""
+    zeros = np.zeros(10**7, np.int64)
+    np.savez_compressed(folder / "units.npz", ids=["a"], lengths=[10**7], units=zeros, durations=zeros)
+
+
+def promise_npz(folder: Path) -> None:
+    """A header of 2^40 values before three."""
+    with zipfile.ZipFile(folder / "units.npz", "w") as archive:
+        for name in ("ids", "lengths", "units", "durations"):
+            archive.writestr(f"{name}.npy", PROMISE + bytes(24))
+
+
+def promise_npy(folder: Path) -> None:
+    (array,) = (folder / "arrays").rglob("a_000*.npy")
+    array.write_bytes(PROMISE + bytes(24))
+
+
+def bomb_gzip(folder: Path) -> None:
+    """A line without end."""
+    with gzip.open(folder / "cuts.jsonl.gz", "wb") as file:
+        for _ in range(80):
+            file.write(b" " * 2**20)
+
+
+def promise_ark(folder: Path) -> None:
+    (folder / "units.ark").write_bytes(b"a \0B" + struct.pack("<bi", 4, 2**31 - 1) + bytes(100))
+
+
+def bomb_parquet(folder: Path) -> None:
+    """Many times the same value."""
+    import pyarrow
+    from pyarrow import parquet
+
+    ones = pyarrow.array([[1] * 10**6])
+    table = pyarrow.table({"id": ["a"], "units": ones, "durations": ones})
+    parquet.write_table(table, folder / "units.parquet")
+
+
+BOMBS = [
+    ("npz", bomb_npz, "units.npy promises"),
+    ("npz", promise_npz, "ids.npy promises"),
+    ("lhotse", promise_npy, "damaged"),
+    ("lhotse", bomb_gzip, "longer than 67108864 bytes"),
+    ("kaldi-ark", promise_ark, "not a binary vector"),
+    ("parquet", bomb_parquet, "more than 1000000 values"),
+]
+
+
+@pytest.mark.parametrize(("format", "bomb", "message"), BOMBS)
+def test_what_unfolds_beyond_measure_is_refused_before_memory_is_taken(
+    tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch, format: str, bomb: Callable, message: str
+) -> None:
+    monkeypatch.setattr(tables, "MOST_VALUES", 10**6)
+    export_units(units, format, tmp_path / "out")
+    bomb(tmp_path / "out")
+    with little_memory(2**27), pytest.raises(VqspeechError, match=message):
+        import_units(tmp_path / "out")

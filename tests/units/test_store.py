@@ -47,6 +47,12 @@ def test_a_folder_without_units_is_named(tmp_path: Path) -> None:
     [
         (b"{}", "units.json:1: codes has to be a whole number"),
         (b"[]", "units.json:1: expected an object"),
+        (b"[" * 100_000, "units.json:1: not JSON that can be read"),
+        (b'{"codes": ' + b"9" * 5000 + b"}", "units.json:1: not JSON that can be read"),
+        (
+            b'{"codes": 999999999999, "hop": 64, "sample_rate": 16000}',
+            "codes has to be a whole number from 1 to 1048576",
+        ),
         (
             b'{"codes": 16,\n"hop": "64",\n"sample_rate": 16000}',
             "units.json:2: hop has to be a whole number .* found '64'",

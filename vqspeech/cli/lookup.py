@@ -41,5 +41,5 @@ def _is_offered(folder: Path) -> bool:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return config["model"]["bottleneck"]["name"] != "none"
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return True  # loading it tells what is wrong with it

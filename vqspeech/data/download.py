@@ -96,12 +96,16 @@ def _fetch_rest(url: str, part: Path, have: int) -> None:
         start = have if response.status == 206 else 0
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
+        if (total or 0) > LARGEST_CORPUS:
+            raise VqspeechError(f"{url}: {total} bytes are more than a corpus has")
         blocks = progress(
             _blocks(response), f"download {NAME}", total and math.ceil((total - start) / MEBIBYTE), unit="MiB"
         )
         with part.open("ab" if start else "wb") as file:
             for block in blocks:
                 file.write(block)
+                if file.tell() > LARGEST_CORPUS:
+                    raise VqspeechError(f"{url}: sends more than the {LARGEST_CORPUS} bytes that a corpus has at most")
     if total is not None and part.stat().st_size < total:
         raise _NetworkError(f"the connection closed after {part.stat().st_size} of {total} bytes")
 

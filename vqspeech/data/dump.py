@@ -82,7 +82,7 @@ def _kept(path: Path, made_from: str) -> Dumped | None:
         comment = json.loads(audio.comment(path))
         if comment["made_from"] == made_from and audio.is_whole(path):
             return Dumped(path, audio.duration(path), comment["offset"])
-    except (AudioError, ValueError, KeyError, TypeError):
+    except (AudioError, ValueError, KeyError, TypeError, RecursionError):
         pass  # not ours, or damaged
     return None
 

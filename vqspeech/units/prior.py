@@ -11,9 +11,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from vqspeech import __version__
-from vqspeech.config import ConfigError, PriorConfig, from_dict, to_dict
+from vqspeech.config import MOST_CODES, ConfigError, PriorConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
+from vqspeech.hub import check_size
 from vqspeech.models.prior import Autoregressive, Histogram, Prior
 
 FORMAT = 1
@@ -58,22 +59,29 @@ def load_priors(folder: Path) -> Priors:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         version, speakers, codes = values.pop("format"), tuple(values.pop("speakers")), values["codes"]
+        if type(codes) is not int or not 1 <= codes <= MOST_CODES:
+            raise ValueError(f"codes {codes!r}")
         config = from_dict(PriorConfig, values.pop("config"), where=str(path))
     except FileNotFoundError as error:
         raise VqspeechError(f"{folder}: not a prior: it has no {INFO}; vqspeech-train-prior makes one") from error
     except ConfigError as error:
         raise VqspeechError(str(error)) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise VqspeechError(f"{path}: damaged: {error}") from error
     if version != FORMAT:
         raise VqspeechError(
             f"{folder}: written in prior format {version}; this is vqspeech {__version__}, format {FORMAT}"
         )
-    priors = Priors(Histogram(codes), Autoregressive(codes, len(speakers), config), speakers, values)
+    if not (folder / WEIGHTS).exists():
+        raise VqspeechError(f"{folder}: not a prior: it has no {WEIGHTS}")
+
+    def build() -> Priors:
+        return Priors(Histogram(codes), Autoregressive(codes, len(speakers), config), speakers, values)
+
+    check_size(folder / WEIGHTS, lambda: _both(build()), path)
+    priors = build()
     try:
         _both(priors).eval().load_state_dict(load_file(folder / WEIGHTS))
-    except FileNotFoundError as error:
-        raise VqspeechError(f"{folder}: not a prior: it has no {WEIGHTS}") from error
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise VqspeechError(f"{folder / WEIGHTS}: damaged or not of this {INFO}: {reason}") from error

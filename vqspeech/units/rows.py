@@ -9,6 +9,9 @@ import numpy as np
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 
+MOST_FRAMES = 10**9
+"""Of all utterances together that an import may unfold to: six weeks of speech at 250 Hz."""
+
 
 class Row(NamedTuple):
     """One utterance as it was read."""

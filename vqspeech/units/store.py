@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vqspeech.config import HIGHEST_RATE, MOST_CODES
 from vqspeech.data.table import Table
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
@@ -82,11 +83,13 @@ def read_info(path: Path) -> dict[str, Any]:
         info = json.loads(text)
     except json.JSONDecodeError as error:
         raise VqspeechError(f"{path}:{error.lineno}: not JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise VqspeechError(f"{path}:1: not JSON that can be read: {error}") from error
     if not isinstance(info, dict):
         raise VqspeechError(f"{path}:1: expected an object {{...}}, found {text[:40]!r}")
-    for key in ("codes", "hop", "sample_rate"):
+    for key, most in {"codes": MOST_CODES, "hop": 2**20, "sample_rate": HIGHEST_RATE}.items():
         value = info.get(key)
-        if type(value) is not int or value < 1:
+        if type(value) is not int or not 1 <= value <= most:
             line = next((number for number, line in enumerate(text.splitlines(), 1) if f'"{key}"' in line), 1)
-            raise VqspeechError(f"{path}:{line}: {key} has to be a whole number from 1 on, found {value!r}")
+            raise VqspeechError(f"{path}:{line}: {key} has to be a whole number from 1 to {most}, found {value!r}")
     return info

@@ -18,14 +18,11 @@ from vqspeech.files import atomic_folder
 from vqspeech.units.bpe import MODEL, Bpe, read_bpe
 from vqspeech.units.formats import FORMATS, HOLD_UNITS, Audio, Export
 from vqspeech.units.formats.base import write_rows
-from vqspeech.units.rows import Row, checked, read_rows
+from vqspeech.units.rows import MOST_FRAMES, Row, checked, read_rows
 from vqspeech.units.store import INFO, Units, read_info, read_units
 from vqspeech.units.tokens import Tokens, expanded, kept, merged
 
 DURATIONS = "durations.txt"
-MOST_FRAMES = 10**9
-"""Of all utterances together that an import may unfold to: six weeks of speech at 250 Hz."""
-
 DAMAGE = (
     OSError,
     ValueError,
@@ -33,6 +30,7 @@ DAMAGE = (
     TypeError,
     AttributeError,
     EOFError,
+    RecursionError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,

@@ -15,6 +15,8 @@ from vqspeech.units.rows import Row
 from vqspeech.units.tokens import expanded, merged
 
 CUTS, ARRAYS = "cuts.jsonl.gz", "arrays"
+LONGEST_LINE = 2**26
+"""Bytes: hours of units; a compressed line could be without end."""
 
 
 class Lhotse:
@@ -52,14 +54,18 @@ class Lhotse:
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`: by JSON and NumPy alone, since lhotse itself would run a command that a manifest names."""
         path, arrays = folder / CUTS, (folder / ARRAYS).resolve()
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                where, cut = f"{path}:{number}", json.loads(line)
+        with gzip.open(path, "rb") as file:
+            for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE + 1), b""), 1):
+                where = f"{path}:{number}"
+                if len(line) > LONGEST_LINE:
+                    raise VqspeechError(f"{where}: longer than {LONGEST_LINE} bytes")
+                cut = json.loads(line)
                 array = cut["custom"]["units"]["array"]
                 place = (arrays / str(array["storage_key"])).resolve()
                 if array["storage_type"] != "numpy_files" or not place.is_relative_to(arrays):
                     raise VqspeechError(f"{where}: its units are not a NumPy file in {ARRAYS}")
-                units = np.load(place, allow_pickle=False)
+                # Mapped, an array is as long as its file, whatever the header says.
+                units = np.array(np.load(place, mmap_mode="r", allow_pickle=False))
                 tokens = merged(units) if info.get("merged") else (units, np.ones_like(units))
                 speaker = next((spoken.get("speaker") for spoken in cut.get("supervisions", [])), None)
                 yield Row(where, cut["id"], *tokens, speaker)

@@ -1,6 +1,8 @@
 """Rows of id, speaker, text, audio, units and durations: JSON lines, Parquet, NumPy."""
 
 import json
+import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,9 @@ import numpy as np
 from vqspeech.errors import VqspeechError
 from vqspeech.units.extra import require
 from vqspeech.units.formats.base import Export, write_lines
-from vqspeech.units.rows import Row, read_lines
+from vqspeech.units.rows import MOST_FRAMES, Row, read_lines
+
+MOST_VALUES = 4 * MOST_FRAMES
 
 
 def _rows(export: Export) -> Iterator[dict[str, Any]]:
@@ -29,6 +33,18 @@ def _rows(export: Export) -> Iterator[dict[str, Any]]:
 
 def _row(where: str, found: dict[str, Any]) -> Row:
     return Row(where, found["id"], found["units"], found["durations"], found.get("speaker"))
+
+
+def _check_npz(path: Path) -> None:
+    """Refuse arrays that take more room in memory than in the file: NumPy believes their headers. Raises ValueError."""
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                shape, _, dtype = read[version](file)
+            if math.prod(shape) * dtype.itemsize > min(member.file_size, path.stat().st_size):
+                raise ValueError(f"{member.filename} promises {shape} values, more than there are")
 
 
 class JsonLines:
@@ -67,7 +83,13 @@ class Parquet:
         from pyarrow import parquet
 
         path = folder / "units.parquet"
-        for number, row in enumerate(parquet.read_table(path).to_pylist(), 1):
+        file = parquet.ParquetFile(path)
+        groups = (file.metadata.row_group(index) for index in range(file.num_row_groups))
+        # Repeated values take no room in a file.
+        if sum(group.column(index).num_values for group in groups for index in range(group.num_columns)) > MOST_VALUES:
+            raise VqspeechError(f"{path}: holds more than {MOST_VALUES} values")
+        rows = (row for batch in file.iter_batches(1000) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
             yield _row(f"{path}, row {number}", row)
 
 
@@ -83,6 +105,7 @@ class Npz:
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
         path = folder / "units.npz"
+        _check_npz(path)
         with np.load(path, allow_pickle=False) as arrays:
             ids, lengths, units, durations = (arrays[name] for name in ("ids", "lengths", "units", "durations"))
         if len(ids) != len(lengths) or not sum(lengths.tolist()) == len(units) == len(durations):
