@@ -51,7 +51,7 @@ def test_a_folder_without_units_is_named(tmp_path: Path) -> None:
         (b'{"codes": ' + b"9" * 5000 + b"}", "units.json:1: not JSON that can be read"),
         (
             b'{"codes": 999999999999, "hop": 64, "sample_rate": 16000}',
-            "codes has to be a whole number from 1 to 1048576",
+            "codes has to be .* from 1 to 1048576",
         ),
         (
             b'{"codes": 16,\n"hop": "64",\n"sample_rate": 16000}',

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import vqspeech
 from vqspeech.data.prepare import SUMMARY
+from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.samples import Sample, wav_path
 from vqspeech.evaluation.speech import Speech
 
@@ -62,8 +63,11 @@ def describe_preparation(data: Path) -> dict[str, Any] | None:
     summary = data.parent / SUMMARY
     if not summary.is_file():
         return None
-    facts = json.loads(summary.read_text(encoding="utf-8"))
-    return {"skipped": facts["skipped"], "left_out": len(facts["left_out"])}
+    try:
+        facts = json.loads(summary.read_text(encoding="utf-8"))
+        return {"skipped": facts["skipped"], "left_out": len(facts["left_out"])}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise VqspeechError(f"{summary}: damaged: {error}; remake it with vqspeech-prepare") from error
 
 
 def describe_sample(sample: Sample, wavs: Path) -> dict[str, Any]:
