@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import pytest
 from vqspeech import __version__
 from vqspeech.cli import harness
 from vqspeech.errors import UsageError, VqspeechError
+from vqspeech.files import atomic_write
 
 
 def greet(
@@ -247,6 +249,25 @@ def test_the_traceback_is_there_for_who_asks(monkeypatch: pytest.MonkeyPatch, ca
     assert code == 1
     assert err.startswith("Traceback")
     assert "error: RuntimeError: boom" in err.splitlines()[-1]
+
+
+def test_termination_removes_what_is_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+):
+    def work() -> None:
+        """Work."""
+        with atomic_write(tmp_path / "out.txt") as file:
+            file.write("half")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert ends(work, "", monkeypatch, capfd) == (
+        143,
+        "",
+        "vqspeech-work: terminated; the same command, queued again, does the rest\n",
+    )
+    signal.signal(signal.SIGTERM, before)
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_reader_that_leaves_early_is_no_error():

@@ -276,6 +276,15 @@ def test_only_an_earlier_export_is_replaced_and_only_by_force(tmp_path: Path, un
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "data-wav", "out", "precious"]
 
 
+def test_what_a_killed_export_left_is_no_hindrance(tmp_path: Path, units: Units) -> None:
+    export_units(units, "jsonl", tmp_path / "out")
+    (tmp_path / ".out.new").mkdir()
+    (tmp_path / ".out.new/units.json").write_text("{}")
+    export_units(units, "jsonl", tmp_path / "out", force=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert import_units(tmp_path / "out").units.keys() == units.units.keys()
+
+
 def test_an_export_that_breaks_off_leaves_nothing(
     tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,7 +60,9 @@ def export_units(
         info["bpe"] = {"pieces": len(bpe), "trained_on": bpe.trained_on}
     texts = {id: data.texts[id] for id in rows if id in data.texts} if data else {}
     export = Export(info, rows, units.speakers, texts, _audio(units, data) if data else {}, bpe)
-    place = out.with_name(f".{out.name}.new") if earlier else out
+    beside = out.with_name(f".{out.name}.new")
+    shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed
+    place = beside if earlier else out
     with atomic_folder(place) as folder:
         FORMATS[format].write(export, folder, out.resolve())
         if merge:
