@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -39,7 +38,7 @@ class Interrupt:
         self.signal = number
         signal.signal(signal.SIGINT, self.before[signal.SIGINT])
         # Not by print, within which the signal may have come.
-        os.write(sys.stderr.fileno(), b"stopping after this step; Ctrl-C again stops at once\n")
+        os.write(2, b"stopping after this step; Ctrl-C again stops at once\n")
 
     def _restore(self) -> None:
         for number, handler in self.before.items():
