@@ -215,7 +215,8 @@ def test_damage_is_told_in_a_line(tmp_path: Path, units: Units, data: DataDir, f
         ({"units": ["a", "b"]}, "expected whole numbers"),
         ({"durations": [1]}, "needs 2 durations"),
         ({"durations": [0, 1]}, "needs 2 durations"),
-        ({"durations": [2**62, 2**62]}, "more than"),
+        ({"durations": [2**62, 2**62]}, "lasts more than 10000000 frames"),
+        ({"units": [1] * 101, "durations": [10**7] * 101}, "more than 1000000000 frames in all"),
         ({"speaker": "a\nb"}, "unsafe id"),
     ],
 )
@@ -224,6 +225,30 @@ def test_rows_from_strangers_are_checked(tmp_path: Path, units: Units, row: dict
     with (tmp_path / "out/units.jsonl").open("a") as file:
         file.write(json.dumps({"id": "new", "units": [1, 2], "durations": [1, 1], **row}) + "\n")
     with pytest.raises(VqspeechError, match=rf"units\.jsonl:5: .*{message}"):
+        import_units(tmp_path / "out")
+
+
+@pytest.mark.parametrize("change", [{"format": ["jsonl"]}, {"format": None}, {"format": {}}])
+def test_a_description_of_no_format_is_refused(tmp_path: Path, units: Units, change: dict[str, object]) -> None:
+    export_units(units, "jsonl", tmp_path / "out")
+    (tmp_path / "out/units.json").write_text(json.dumps(INFO | change))
+    with pytest.raises(VqspeechError, match=r"units\.json: not an export: its format is"):
+        import_units(tmp_path / "out")
+
+
+def test_brackets_without_end_are_damage(tmp_path: Path, units: Units) -> None:
+    export_units(units, "jsonl", tmp_path / "out")
+    (tmp_path / "out/units.jsonl").write_text("[" * 100_000)
+    with pytest.raises(VqspeechError, match="out: damaged"):
+        import_units(tmp_path / "out")
+
+
+def test_a_header_that_numpy_cannot_parse_is_damage(tmp_path: Path, units: Units) -> None:
+    pytest.importorskip("lhotse")
+    export_units(units, "lhotse", tmp_path / "out")
+    array = next((tmp_path / "out/arrays").rglob("*.npy"))
+    array.write_bytes(array.read_bytes().replace(b"{'descr'", b"((('desc"))
+    with pytest.raises(VqspeechError, match="out: damaged"):
         import_units(tmp_path / "out")
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 
+LONGEST_RUN = 10**7
+"""Frames of one unit: eleven hours at 250 Hz; a few bytes could stand for gigabytes."""
 MOST_FRAMES = 10**9
 """Of all utterances together that an import may unfold to: six weeks of speech at 250 Hz."""
 

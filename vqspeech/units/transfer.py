@@ -3,6 +3,7 @@
 import json
 import shutil
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ from vqspeech.files import atomic_folder
 from vqspeech.units.bpe import MODEL, Bpe, read_bpe
 from vqspeech.units.formats import FORMATS, HOLD_UNITS, Audio, Export
 from vqspeech.units.formats.base import write_rows
-from vqspeech.units.rows import MOST_FRAMES, Row, checked, read_rows
+from vqspeech.units.rows import LONGEST_RUN, MOST_FRAMES, Row, checked, read_rows
 from vqspeech.units.store import INFO, Units, read_info, read_units
 from vqspeech.units.tokens import Tokens, expanded, kept, merged
 
@@ -31,6 +32,8 @@ DAMAGE = (
     AttributeError,
     EOFError,
     RecursionError,
+    SyntaxError,  # these two of NumPy's headers
+    tokenize.TokenError,
     struct.error,
     zlib.error,
     zipfile.BadZipFile,
@@ -88,6 +91,8 @@ def import_units(folder: Path) -> Units:
     try:
         for row in _rows(folder, format, info):
             durations = np.ones_like(row.units) if row.durations is None else row.durations
+            if durations.max() > LONGEST_RUN:
+                raise VqspeechError(f"{row.where}: utterance {row.id}: a unit lasts more than {LONGEST_RUN} frames")
             # In Python's integers, which do not overflow.
             frames += sum(durations.tolist())
             if frames > MOST_FRAMES:
