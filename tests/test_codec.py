@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.tiny import save_tiny_model, tiny_config
 from vqspeech import audio
 from vqspeech import codec as codec_module
 from vqspeech.codec import Codec
+from vqspeech.conversion import signal
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
@@ -73,7 +75,7 @@ def test_convert_keeps_the_length_and_the_seed_decides(codec: Codec) -> None:
 @pytest.mark.parametrize("block", [100, 1000, 5000])
 def test_converting_in_blocks_equals_converting_the_whole(codec: Codec, monkeypatch, cut: bool, block: int) -> None:
     monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.05)
-    monkeypatch.setattr(codec_module, "PART_SECONDS", 0.04)
+    monkeypatch.setattr(signal, "PART_SECONDS", 0.04)
     waveform = voice(100, 0.3, seed=0)[:-5]
     blocks = (waveform[i : i + block] for i in range(0, len(waveform), block))
     heard: list[float] = []
@@ -90,7 +92,29 @@ def test_one_stream_in_blocks_is_what_decoding_the_units_gives(codec: Codec, mon
     whole = codec.decode(codec.encode(waveform), "p226", seed=3)
     assert np.array_equal(codec.convert(waveform, "p226", seed=3), whole[: len(waveform)])
     monkeypatch.setattr(codec_module, "ENCODE_SECONDS", 0.05)
+    monkeypatch.setattr(signal, "STREAM_SECONDS", 0.05)
     assert np.array_equal(codec.convert(waveform, "p226", seed=3, cut=False), whole[: len(waveform)])
+
+
+def test_a_live_conversion_is_the_stream_and_no_later_than_stated(codec: Codec) -> None:
+    waveform = voice(100, 0.3, seed=0)[:-5]
+    heard = 0
+
+    def blocks() -> Iterator[np.ndarray]:
+        nonlocal heard
+        for i in range(0, len(waveform), 50):
+            heard += len(waveform[i : i + 50])
+            yield waveform[i : i + 50]
+
+    spoken = 0
+    pieces = []
+    for piece in codec.convert_live(blocks(), "p226", seed=3):
+        assert heard - spoken <= round(codec.latency * RATE) + 50
+        spoken += len(piece)
+        pieces.append(piece)
+    assert codec.latency < 0.1
+    gain_of_one = np.concatenate(list(codec.convert_blocks([waveform], "p226", 1.0, seed=3, cut=False)))
+    assert np.array_equal(np.concatenate(pieces), gain_of_one)
 
 
 def test_a_batch_gives_each_utterance_its_length_and_order(codec: Codec) -> None:

@@ -33,6 +33,26 @@ def test_a_log_gets_a_line_at_most_every_ten_seconds(monkeypatch: pytest.MonkeyP
     ]
 
 
+def test_of_audio_the_real_time_factor_and_the_time_left_are_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    seconds = iter((0, 15, 30))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(seconds))
+    with meter("convert", 120, "s of audio", real_time=True) as show:
+        show(60)
+    assert capsys.readouterr().err.splitlines() == [
+        "convert: 0/120 s of audio",
+        "convert: 60/120 s of audio, real-time factor 0.25, 15 s left",
+        "convert: 60/120 s of audio in 30.0 s, real-time factor 0.50",
+    ]
+    terminal = Terminal()
+    monkeypatch.setattr(module.time, "monotonic", iter(range(100)).__next__)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with meter("convert", 4, "s of audio", real_time=True) as show:
+        show(4)
+    assert "real-time factor 0.25" in terminal.getvalue()
+
+
 def test_a_terminal_gets_a_bar_and_messages_above_it(monkeypatch: pytest.MonkeyPatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)

@@ -49,6 +49,10 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         if command.startswith("export "):
             exports += f"{command}\n"
         ran.append(command)
+    assert len(list(recordings.glob("converted/x0[13]/*/*.opus"))) == 2 * len(
+        list(recordings.glob("my-recordings/*/*.wav"))
+    )
+    assert soundfile.info(recordings / "b.wav").samplerate == 16000
     assert any("VCTK-Corpus-0.92" in command for command in ran)
     assert soundfile.info(recordings / "a_x03.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert (recordings / "units/units.txt").read_text().count("\n") > 1
@@ -57,7 +61,15 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
 
 
 @pytest.mark.parametrize(
-    "readme", ["README.md", "recipes/vctk/README.md", "docs/architecture.md", "docs/units.md", "docs/bottlenecks.md"]
+    "readme",
+    [
+        "README.md",
+        "recipes/vctk/README.md",
+        "docs/architecture.md",
+        "docs/units.md",
+        "docs/bottlenecks.md",
+        "docs/conversion.md",
+    ],
 )
 def test_every_link_leads_somewhere(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")

@@ -24,7 +24,12 @@ from vqspeech.files import atomic_write
 from vqspeech.windows import windows
 
 # Of the many formats libsndfile reads, the endings that mark a file in a corpus folder as audio.
-AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".sph"})
+AUDIO_SUFFIXES = frozenset(
+    {
+        *{".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc"},
+        *{".au", ".snd", ".sph", ".caf", ".w64", ".rf64"},
+    }
+)
 WRITTEN_FORMATS = {
     ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", "PCM_16"),
@@ -85,11 +90,11 @@ def read_blocks(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
     """
     if isinstance(source, Pipe):
         samples, file_rate = _decode_pipe(source)
-        yield from _resampled([samples], source, file_rate, sample_rate)
+        yield from resampled([samples], source, file_rate, sample_rate)
         return
     with _open(source) as file:
         _refuse_truncated(file, Path(source))
-        yield from _resampled(_decoded(file, Path(source)), source, file.samplerate, sample_rate)
+        yield from resampled(_decoded(file, Path(source)), source, file.samplerate, sample_rate)
 
 
 def write(path: Path, waveform: np.ndarray | Iterable[np.ndarray], sample_rate: int, comment: str = "") -> None:
@@ -119,7 +124,7 @@ def write(path: Path, waveform: np.ndarray | Iterable[np.ndarray], sample_rate: 
                     disk.check()
         except soundfile.LibsndfileError as error:
             disk.check()
-            raise AudioError(f"{path}: cannot be written at {sample_rate} Hz: {_reason(error)}") from error
+            raise AudioError(f"{path}: cannot be written at {sample_rate} Hz: {reason_of(error)}") from error
         disk.check()
 
 
@@ -158,16 +163,33 @@ def level_gain(waveform: np.ndarray, sample_rate: int) -> float:
 
 def level_gain_of_blocks(blocks: Iterable[np.ndarray], sample_rate: int) -> float:
     """Return what `level_gain` returns for a waveform that comes in blocks [T]."""
+    return measure_level(blocks, sample_rate).gain
+
+
+@dataclass(frozen=True)
+class Level:
+    """How loud a waveform is."""
+
+    speech: float
+    """RMS over the frames of 20 ms that are within 30 dB of the loudest; 0 for digital silence."""
+    peak: float
+    """Of the samples' absolute values."""
+
+    @property
+    def gain(self) -> float:
+        """As `level_gain` returns it."""
+        return min(10 ** (LEVEL_DBFS / 20) / self.speech, PEAK / self.peak) if self.speech else 1.0
+
+
+def measure_level(blocks: Iterable[np.ndarray], sample_rate: int) -> Level:
+    """Measure a waveform that comes in blocks [T]."""
     powers, peak = [np.zeros(1)], 0.0
     for window in windows(blocks, round(FRAME_SECONDS * sample_rate), 1000, 0):
         powers.append(_frame_power(window.samples, sample_rate))
         peak = max(peak, float(np.abs(window.samples).max()))
     power = np.concatenate(powers)
-    if not power.any():
-        return 1.0
     active = power[power >= power.max() * 10 ** (-LEVEL_RANGE_DB / 10)]
-    wanted = 10 ** (LEVEL_DBFS / 20) / np.sqrt(active.mean())
-    return float(min(wanted, PEAK / peak))
+    return Level(float(np.sqrt(active.mean())), peak)
 
 
 def speech_span(waveform: np.ndarray, sample_rate: int) -> tuple[int, int]:
@@ -241,7 +263,7 @@ def _decoded(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
         try:
             samples = file.read(length, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise AudioError(f"{path}: damaged or truncated: {_reason(error)}") from error
+            raise AudioError(f"{path}: damaged or truncated: {reason_of(error)}") from error
         if not len(samples):
             break
         count += len(samples)
@@ -250,8 +272,13 @@ def _decoded(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
         raise AudioError(f"{path}: truncated: {count} of {file.frames} samples are there")
 
 
-def _resampled(blocks: Iterable[np.ndarray], source: Source, file_rate: int, sample_rate: int) -> Iterator[np.ndarray]:
-    """Average the channels of blocks [T, channels] and bring them to another rate: blocks [T]."""
+def resampled(
+    blocks: Iterable[np.ndarray], source: Source | str, file_rate: int, sample_rate: int
+) -> Iterator[np.ndarray]:
+    """Average the channels of blocks [T, channels] and bring them to another rate: blocks [T].
+
+    Raises AudioError that names `source` for samples that are NaN or infinite, and when there are none.
+    """
     resampler = soxr.ResampleStream(file_rate, sample_rate, 1, dtype="float32", quality="HQ")
     heard = given = 0
     for block in blocks:
@@ -283,7 +310,7 @@ def _decode_pipe(pipe: Pipe) -> tuple[np.ndarray, int]:
     try:
         return soundfile.read(io.BytesIO(done.stdout), dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{pipe}: the command printed no audio: {_reason(error)}") from error
+        raise AudioError(f"{pipe}: the command printed no audio: {reason_of(error)}") from error
 
 
 def _open(path: Path) -> soundfile.SoundFile:
@@ -295,14 +322,15 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         file = soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(f"{path}: cannot be read as audio: {_reason(error)}") from error
+        raise AudioError(f"{path}: cannot be read as audio: {reason_of(error)}") from error
     if file.samplerate not in RATES or file.channels > MOST_CHANNELS:
         file.close()
         raise AudioError(f"{path}: damaged: {file.channels} channels at {file.samplerate} Hz are no recording")
     return file
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Say in one line what libsndfile or the system complains of."""
     reason = getattr(error, "error_string", "") or str(error)
     return " ".join(reason.split()).rstrip(".")
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -13,18 +12,20 @@ from torch.nn.utils.rnn import pad_sequence
 
 from vqspeech import audio
 from vqspeech.config import ModelConfig, SamplerName
+from vqspeech.conversion.file import convert_file
+from vqspeech.conversion.signal import Voice, convert_in_parts, convert_in_stream
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.parallel import in_order
-from vqspeech.synthesis import sample, stream
-from vqspeech.windows import Window, cut_at_pauses, windows
+from vqspeech.synthesis import sample
+from vqspeech.windows import Window, windows
 
 ENCODE_SECONDS = 2.0
 """Longer audio is encoded in stretches of this length, with so much context that the codes stay the same: small enough
 for the processor's cache, large enough that the context costs little."""
-PART_SECONDS = 8.0
-"""A conversion twice as long or longer is cut at pauses into parts at least this long."""
+LIVE_SECONDS = 0.064
+"""A live conversion waits for so much and speaks it at a time: enough that a call costs little beside its work."""
 STREAMS = 64
 """Utterances, or parts of one, that are decoded at once."""
 
@@ -103,7 +104,7 @@ class Codec:
 
         Holds some seconds of the signal at a time, whatever its length.
         """
-        return (units for units, _ in self._coded(blocks, gain))
+        return (units for units, _ in self.coded(blocks, gain))
 
     def decode(
         self, units: Sequence[int] | np.ndarray, speaker: str, temperature: float | None = None, seed: int = 0
@@ -137,13 +138,13 @@ class Codec:
         work, done = sum(map(len, arrays)), 0
         for start in range(0, len(order), STREAMS):
             chosen = order[start : start + STREAMS]
-            frames = [self._conditioning(arrays[i], rows[i]) for i in chosen]
+            frames = [self.conditioning(arrays[i], rows[i]) for i in chosen]
             size = sum(len(arrays[i]) for i in chosen)
 
             def tell(share: float, size: int = size, done: int = done) -> None:
                 (heard or _silent)((done + size * share) / work)
 
-            for i, waveform in zip(chosen, self._speak(frames, temperature, [seed] * len(chosen), tell), strict=True):
+            for i, waveform in zip(chosen, self.speak(frames, temperature, [seed] * len(chosen), tell), strict=True):
                 waveforms[i] = waveform
             done += size
         return waveforms
@@ -164,6 +165,24 @@ class Codec:
         gain = audio.level_gain(waveform, self.sample_rate)
         return np.concatenate(list(self.convert_blocks([waveform], speaker, gain, temperature, seed, cut)))
 
+    def convert_file(
+        self,
+        source: str | Path,
+        speaker: str,
+        out: str | Path,
+        temperature: float | None = None,
+        seed: int = 0,
+        cut: bool = True,
+        heard: Heard | None = None,
+    ) -> None:
+        """Write a recording of any format to `out` in this speaker's voice; the ending of `out` names the format.
+
+        The speech gets the level of the source's, or less where a peak would lie above `audio.PEAK`, and silence stays
+        silence. `cut` and `heard` as in `convert_blocks`; memory does not grow with the length.
+        Raises AudioError when the source cannot be read or `out` cannot be written; it is written whole or not at all.
+        """
+        convert_file(self, Path(source), speaker, Path(out), temperature, seed, cut, heard)
+
     def convert_blocks(
         self,
         blocks: Iterable[np.ndarray],
@@ -180,39 +199,52 @@ class Codec:
         are decoded beside each other, each from a little before its beginning, so that no seam is heard; without, it
         is one stream, block by block. `heard(seconds)` is called with the seconds done so far.
         """
+        voice = self.voice(speaker, temperature, seed)
+        if cut:
+            return convert_in_parts(self, blocks, gain, voice, heard or _silent)
+        return convert_in_stream(self, blocks, gain, voice, heard or _silent)
+
+    def convert_live(
+        self,
+        blocks: Iterable[np.ndarray],
+        speaker: str,
+        gain: float = 1.0,
+        temperature: float | None = None,
+        seed: int = 0,
+    ) -> Iterator[np.ndarray]:
+        """Blocks of samples `[T]` as they come -> the samples of `convert_blocks` without `cut`, `latency` later."""
+        voice = self.voice(speaker, temperature, seed)
+        return convert_in_stream(self, blocks, gain, voice, _silent, self.live_frames)
+
+    @property
+    def latency(self) -> float:
+        """Seconds of a signal that `convert_live` has to have heard before it speaks the first of them."""
+        frames = self.live_frames + self.model.encoder.context + self.model.prepare.context
+        return frames * self.hop / self.sample_rate
+
+    @property
+    def live_frames(self) -> int:
+        """Frames that `convert_live` encodes at a time."""
+        return max(1, round(LIVE_SECONDS * self.sample_rate / self.hop))
+
+    def voice(self, speaker: str, temperature: float | None, seed: int) -> Voice:
+        """What a conversion is spoken with; raises VqspeechError when the model cannot convert so."""
         row = self.speaker_index(speaker)
         self.require_codes(discrete=False)
-        temperature = self._checked_temperature(temperature)
         _check_seed(seed)
-        total = 0
+        return Voice(row, self._checked_temperature(temperature), seed)
 
-        def counted() -> Iterator[np.ndarray]:
-            nonlocal total
-            for block in blocks:
-                total += len(block)
-                yield block
+    def coded(
+        self, blocks: Iterable[np.ndarray], gain: float, frames: int | None = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Blocks of samples -> blocks of units `[n]` and of the power of each unit's samples `[n]`.
 
-        coded = self._coded(counted(), gain)
-        if cut:
-            converted = self._convert_parts(coded, row, temperature, seed, heard or _silent)
-        else:
-            converted = self._convert_stream(coded, row, temperature, seed, heard or _silent)
-
-        def trimmed() -> Iterator[np.ndarray]:
-            given = 0
-            for block in converted:
-                # What is decoded has been read before, so only the last unit can reach past the end.
-                block = block[: total - given]
-                given += len(block)
-                yield block
-
-        return trimmed()
-
-    def _coded(self, blocks: Iterable[np.ndarray], gain: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Blocks of samples -> blocks of units `[n]` and of the power of each unit's samples `[n]`."""
-        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
+        With `frames` they come so many at a time, and as soon as they can.
+        """
+        stretch = frames or max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
         levelled = (np.asarray(block * np.float32(gain), np.float32) for block in blocks)
-        return in_order(self._encode_window, windows(levelled, self.hop, stretch, self.model.encoder.context))
+        found = windows(levelled, self.hop, stretch, self.model.encoder.context)
+        return in_order(self._encode_window, found, threads=1 if frames else None)
 
     def _encode_window(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
@@ -222,47 +254,7 @@ class Codec:
         padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
         return units, np.square(padded.reshape(-1, self.hop)).mean(axis=1)[window.frames]
 
-    def _convert_stream(
-        self, coded: Iterator[tuple[np.ndarray, np.ndarray]], row: int, temperature: float, seed: int, heard: Heard
-    ) -> Iterator[np.ndarray]:
-        stretch = max(1, round(ENCODE_SECONDS * self.sample_rate / self.hop))
-        found = windows((units for units, _ in coded), 1, stretch, self.model.prepare.context)
-        frames = (self._conditioning(window.samples, row, window.frames).t().unsqueeze(0) for window in found)
-        generator = torch.Generator().manual_seed(seed)
-        done = 0
-        for block in stream(self.model.decoder, frames, temperature, [generator], self.sampler):
-            done += block.shape[1]
-            heard(done / self.sample_rate)
-            yield block[0].cpu().numpy()
-
-    def _convert_parts(
-        self, coded: Iterator[tuple[np.ndarray, np.ndarray]], row: int, temperature: float, seed: int, heard: Heard
-    ) -> Iterator[np.ndarray]:
-        decoder = self.model.decoder
-        rate = self.sample_rate / self.hop
-        # The decoder has forgotten its start when it comes to the part itself.
-        warm_up = -(-decoder.receptive_field // self.hop)
-        margin = warm_up + self.model.prepare.context
-        shortest = max(margin, round(PART_SECONDS * rate))
-        parts = enumerate(cut_at_pauses(coded, shortest, margin))
-        done = 0
-        while group := list(islice(parts, STREAMS)):
-            spoken = [part for _, part in group]
-            frames = [
-                self._conditioning(part.samples, row, slice(max(0, part.first - warm_up), part.last)) for part in spoken
-            ]
-            size = sum(part.last - part.first for part in spoken)
-
-            def tell(share: float, size: int = size, done: int = done) -> None:
-                heard((done + size * share) / rate)
-
-            seeds = [(seed + number) % 2**64 for number, _ in group]
-            waveforms = self._speak(frames, temperature, seeds, tell)
-            for part, waveform in zip(spoken, waveforms, strict=True):
-                yield waveform[min(part.first, warm_up) * self.hop :]
-            done += size
-
-    def _conditioning(self, units: np.ndarray, speaker: int, chosen: slice | None = None) -> Tensor:
+    def conditioning(self, units: np.ndarray, speaker: int, chosen: slice | None = None) -> Tensor:
         """Conditioning frames `[n, C]` of the chosen units of an utterance, all by default."""
         codes = torch.from_numpy(units.T).to(self.device).unsqueeze(0)
         frames = self.model.conditioning(codes, torch.tensor([speaker], device=self.device))[0].t()
@@ -271,7 +263,7 @@ class Codec:
         rate = self.hop // self.model.decoder.hop
         return frames[chosen.start * rate : chosen.stop * rate]
 
-    def _speak(
+    def speak(
         self, frames: Sequence[Tensor], temperature: float, seeds: Sequence[int], heard: Heard
     ) -> list[np.ndarray]:
         """Conditioning frames `[n, C]` of several streams -> their samples."""

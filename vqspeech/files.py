@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,19 @@ def check_id(id: str) -> str:
             f"unsafe id {id!r}: an id holds no '/', no '..' and no white space, and starts with no '-' or '.'"
         )
     return id
+
+
+def check_writable(path: Path) -> None:
+    """Raise VqspeechError when `path` is there and no plain file, or when nothing can be written where it is to lie."""
+    if path.exists() and not path.is_file():
+        raise VqspeechError(f"cannot write {path}: it is not a plain file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        # Permissions do not tell: a read-only or virtual file system refuses whatever they say.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise VqspeechError(f"cannot write {path}: {folder}: {error.strerror}") from error
 
 
 @contextmanager

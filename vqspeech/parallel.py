@@ -17,25 +17,32 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield `work(item)` for each item, done by as many threads as torch has, each with torch to itself.
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:
+    """Yield `work(item)` for each item, done by so many threads, or as many as torch has, each with torch to itself.
 
     Torch on one core gives the same bits whatever the number of cores, which torch on all of them does not, and
     several items side by side take less time than one after the other on all cores. Only a few are begun ahead of the
-    one that is wanted, so that a stream without end is no trouble. Called in such a thread, it takes one by one.
+    one that is wanted, so that a stream without end is no trouble. One thread takes one by one, with torch as it is; a
+    call in such a thread does so as well.
     """
     import torch
 
-    threads = torch.get_num_threads()
+    before = torch.get_num_threads()
+    threads = threads or before
     if threads == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            yield from _results(lambda item: pool.submit(work, item), items, 2 * threads)
-        finally:
-            # What a thread sets for itself, torch keeps for the threads that come after it.
-            torch.set_num_threads(threads)
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    wait = True
+    try:
+        yield from _results(lambda item: pool.submit(work, item), items, 2 * threads)
+    except KeyboardInterrupt:
+        wait = False  # nor does whoever interrupts it
+        raise
+    finally:
+        pool.shutdown(wait, cancel_futures=True)
+        # What a thread sets for itself, torch keeps for the threads that come after it.
+        torch.set_num_threads(before)
 
 
 def in_processes(work: Callable[[T], R], items: Iterable[T], nj: int) -> Iterator[R]:

@@ -125,11 +125,34 @@ def test_convert_overwrites_only_when_asked(run: Run, model: Path, tmp_path: Pat
     (tmp_path / "a_x01.wav").write_text("precious")
     arguments = ("--src", source, "--speaker", "x01", "--model", model)
     code, out, err = run("convert", *arguments)
-    assert (code, out) == (1, "")
-    assert one_line(err).endswith("a_x01.wav exists already; overwrite it with -f, or name another with --out")
+    assert (code, out) == (0, "a_x01.wav\n")
+    assert one_line(err) == "kept a_x01.wav as it was; -f makes anew what exists"
     assert (tmp_path / "a_x01.wav").read_text() == "precious"
     assert run("convert", *arguments, "-f")[0] == 0
     assert soundfile.info(tmp_path / "a_x01.wav").frames == soundfile.info(source).frames
+
+
+def test_convert_mirrors_a_folder_in_every_voice_and_lists_what_failed(run: Run, model: Path, tmp_path: Path):
+    speech(tmp_path / "in" / "a.wav")
+    speech(tmp_path / "in" / "deep" / "b.flac")
+    arguments = ("--src", "in", "--speaker", "all", "--model", model, "--out", "out", "--format", "opus", "--nj", 2)
+    outputs = [f"out/{speaker}/{name}.opus" for name in ("a", "deep/b") for speaker in SPEAKERS]
+    code, out, err = run("convert", *arguments)
+    assert (code, out.splitlines()) == (0, outputs), err
+    assert "4 converted, 0 kept, 0 failed: " in err
+    (tmp_path / "in" / "c.wav").write_text("no audio")
+    code, out, err = run("convert", *arguments)
+    assert (code, out.splitlines()) == (1, outputs)
+    assert err.splitlines()[-2:] == [
+        "failed: in/c.wav: cannot be read as audio: Format not recognised",
+        "vqspeech-convert: error: 2 of 6 conversions failed; the list is above",
+    ]
+
+
+def test_convert_takes_what_a_shell_makes_of_a_wildcard(run: Run, model: Path, tmp_path: Path):
+    sources = [speech(tmp_path / f"{name}.wav") for name in "ab"]
+    code, out, err = run("convert", "--src", *sources, "--speaker", "x01", "--model", model, "--out", "out")
+    assert (code, out) == (0, "out/x01/a.wav\nout/x01/b.wav\n"), err
 
 
 def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch):
@@ -147,6 +170,8 @@ def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model:
         (["--src", "empty.wav", "--speaker", "x01"], 1, "empty.wav"),
         (["--src", "a.wav", "--speaker", "x01", "--temperature", "-1"], 1, "temperature -1.0"),
         (["--src", "a.wav", "--speaker", "x01", "--out", "a.txt"], 2, "--out a.txt: write one of .wav"),
+        (["--src", "a.wav", "empty.wav", "--speaker", "x01"], 2, "give --out DIR"),
+        (["--src", "-", "--speaker", "all", "--out", "-"], 2, "a pipe takes one source, one --speaker"),
         (["--src", "a.wav", "--speaker", "x01", "--seed", str(2**70)], 1, "does not fit into 64 bits"),
     ],
 )

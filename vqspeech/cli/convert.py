@@ -1,48 +1,61 @@
-"""vqspeech-convert: a recording in another voice."""
+"""vqspeech-convert: recordings, or a stream, in another voice."""
 
-import tempfile
 from pathlib import Path
+from typing import Literal
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
 from vqspeech.config import SamplerName
-from vqspeech.errors import UsageError, VqspeechError
-from vqspeech.files import check_id
-from vqspeech.progress import meter
+from vqspeech.errors import UsageError
 
 
 def convert(
     *,
-    src: Path | None = None,
+    src: list[str] | None = None,
     speaker: str | None = None,
     out: Path | None = None,
     model: Path | None = None,
+    format: Literal["wav", "flac", "ogg", "opus"] = "wav",
     temperature: float | None = None,
     seed: int = 0,
     sampler: SamplerName = "auto",
     whole: bool = False,
+    nj: int | None = None,
+    raw_rate: int | None = None,
+    gain: float = 0.0,
     force: bool = False,
     list_speakers: bool = False,
 ) -> None:
-    """Say what a recording says in the voice of a speaker that the model knows.
+    """Say what recordings say in the voice of a speaker that the model knows.
+
+    Outputs have the loudness of their sources, and silence stays silence. Those that exist already are kept. One that
+    fails does not keep the others from being made; at the end the exit code is 1 and a list says why.
 
     Args:
-        src: the recording, of any format that libsndfile reads, at any rate, with any number of channels
-        speaker: the voice, one that --list-speakers names
-        out: file to write, .wav .flac .ogg or .opus, at the model's rate (default: ./SRC_SPEAKER.wav)
-        model: model folder (default: $VQSPEECH_MODEL)
+        src: recordings of any format that libsndfile reads, at any rate, with any number of channels: files, folders,
+            globs, data directories; or - for a pipe that brings WAV, AU, AIFF or bare samples
+        speaker: the voice, one that --list-speakers names, several parted by commas, or all
+        out: file to write, .wav .flac .ogg or .opus, at the model's rate; or a folder, for
+            OUT/SPEAKER/ and the tree of the sources; or - for a pipe, WAV, or bare 16-bit samples with --raw-rate
+            (default, for one recording: ./SRC_SPEAKER.wav)
+        model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
+        format: of the files in a folder
         temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
             one that suited the model best on dev speech)
         seed: another seed, another rendering
         sampler: auto, the fastest; cpu, compiled, weights of 16 bits; cpu-float32, exact; reference, plain PyTorch;
             cuda-graph, cuda-triton on a GPU
         whole: decode a long recording as one stream; else it is cut at pauses, and all cores work on its parts
-        force: overwrite a file that exists
+        nj: recordings to convert at once (default: as many as there are cores)
+        raw_rate: bare samples come through the pipe, 16 bits, little-endian, one channel, so many a second
+        gain: decibels that bring the speech of a pipe to -23 dBFS, the level of training; files are measured
+        force: make anew what exists
         list_speakers: print the voices of the model and end
 
     Example:
         vqspeech-convert --src a.wav --speaker p225
-        VQSPEECH_MODEL=exp/vctk_base vqspeech-convert --src a.mp3 --speaker p225 --out b.flac
+        vqspeech-convert --src recordings 'more/*/*.mp3' --speaker p225,p226 --out converted --format opus
+        arecord -f S16_LE -r 16000 -t raw | vqspeech-convert --src - --raw-rate 16000 --speaker p225 --out - | aplay ...
     """
     folder = find_model(model)
     if list_speakers:
@@ -52,47 +65,19 @@ def convert(
         return
     if src is None or speaker is None:
         raise UsageError("give --src FILE and --speaker NAME (or --list-speakers)")
-    out = out or Path(f"{src.stem}_{check_id(speaker)}.wav")
-    if out.exists() and not force:
-        raise VqspeechError(f"{out} exists already; overwrite it with -f, or name another with --out")
     import vqspeech
-    from vqspeech import audio
+    from vqspeech.conversion.batch import convert_files
+    from vqspeech.conversion.pipe import convert_through_pipe
+    from vqspeech.conversion.plan import chosen_speakers, plan
 
-    # What can be told now is told before minutes of sampling.
-    if out.suffix.lower() not in audio.WRITTEN_FORMATS:
-        raise UsageError(f"--out {out}: write one of {' '.join(audio.WRITTEN_FORMATS)}")
-    _check_writable(out)
     codec = vqspeech.load(folder, sampler=sampler)
-    codec.require_codes(discrete=False)
-    codec.speaker_index(speaker)
-    rate = codec.sample_rate
-    # The file is read twice, once for its level, so that an hour takes no more memory than a minute.
-    gain = audio.level_gain_of_blocks(audio.read_blocks(src, rate), rate)
-    with meter("convert", round(audio.duration(src)), "s of audio") as show:
-        converted = codec.convert_blocks(
-            audio.read_blocks(src, rate),
-            speaker,
-            gain,
-            temperature,
-            seed,
-            cut=not whole,
-            heard=lambda seconds: show(round(seconds)),
-        )
-        audio.write(out, converted, rate)
-    print(out)
-
-
-def _check_writable(out: Path) -> None:
-    """Raise VqspeechError when `out` is no plain file or nothing can be written where it is to lie."""
-    if out.exists() and not out.is_file():
-        raise VqspeechError(f"cannot write {out}: it is not a plain file")
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
-    try:
-        # Permissions do not tell: a read-only or virtual file system refuses whatever they say.
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise VqspeechError(f"cannot write {out}: {folder}: {error.strerror}") from error
+    speakers = chosen_speakers(codec, speaker)
+    if "-" in (*src, str(out)):
+        convert_through_pipe(codec, src, speakers, out, raw_rate, gain, temperature, seed, force)
+        return
+    conversions = plan(src, speakers, out, f".{format}")
+    for path in convert_files(codec, conversions, temperature, seed, cut=not whole, force=force, jobs=nj):
+        print(path, flush=True)
 
 
 def main() -> None:

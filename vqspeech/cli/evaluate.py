@@ -32,7 +32,7 @@ def evaluate(
         data: data directory of held-out utterances of the model's own speakers
         train_data: data directory that the model learned from; baselines and target voices are fitted to it
         out: folder for results.json, RESULTS.md, wav/ and figures/
-        model: model folder (default: $VQSPEECH_MODEL)
+        model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
         unseen: data directory of speakers that the model never heard, as sources
         parallel: data directory of sentences that several speakers read
         no_codes: model folder of the same decoder trained without codes, to compare with

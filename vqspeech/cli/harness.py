@@ -139,6 +139,11 @@ class _Parser(ArgumentParser):
         if options.get("type") is bool:
             del options["type"]
             options["action"] = "store_true"
+        if any(name.endswith("+") for name in names):
+            # jsonargparse's way to a list is a flag for each item; a shell that expands `*.wav` gives them after one.
+            names = tuple(name for name in names if not name.endswith("+"))
+            del options["action"]
+            options |= {"type": str, "nargs": "+"}
         # Dotted flags are the keys of a YAML file and keep their underscores.
         flags = [name if "." in name else name.replace("_", "-") for name in names]
         short = [SHORT_FLAGS[flag] for flag in flags if flag in SHORT_FLAGS]

@@ -1,37 +1,31 @@
 """Which model a command works with when the command line names none."""
 
 import json
-import os
 from pathlib import Path
 
 from vqspeech.errors import UsageError
+from vqspeech.lookup import NONE_IN_THE_BOX, VARIABLE, is_model, look_up
 
-VARIABLE = "VQSPEECH_MODEL"
 PLACES = ("exp/*", "recipes/*/exp/*")
 
 
 def find_model(model: Path | None) -> Path:
-    """Return `model`, else the folder that $VQSPEECH_MODEL names.
+    """Return `model`, else the folder that $VQSPEECH_MODEL names, else the model in the package.
 
-    Raises UsageError that lists the models trained here when there is neither, without those trained without codes.
+    Raises UsageError that lists the models trained here when there is none, without those trained without codes.
     """
-    named = model or os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
+    if found := look_up(model):
+        return found
     trained = sorted(str(folder) for place in PLACES for folder in Path().glob(place) if _is_offered(folder))
     if trained:
         raise UsageError(
-            f"no model named: give --model {trained[0]} or set ${VARIABLE}; models here: {', '.join(trained)}"
+            f"no model named, and {NONE_IN_THE_BOX}: give --model {trained[0]} or set ${VARIABLE}; "
+            f"models here: {', '.join(trained)}"
         )
     raise UsageError(
-        f"no model named and none in ./exp or ./recipes/*/exp: give --model DIR or set ${VARIABLE}; "
-        "`bash recipes/vctk/run.sh` trains one"
+        f"no model named, {NONE_IN_THE_BOX} and none is in ./exp or ./recipes/*/exp: give --model DIR or set "
+        f"${VARIABLE}; `bash recipes/vctk/run.sh` trains one"
     )
-
-
-def is_model(folder: Path) -> bool:
-    """Whether `folder` holds what `vqspeech.load` reads."""
-    return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
 
 
 def _is_offered(folder: Path) -> bool:

@@ -33,7 +33,7 @@ def sample(
     Args:
         speaker: a voice of the model
         out: folder for the wavs and units
-        model: model folder (default: $VQSPEECH_MODEL)
+        model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
         prior: folder that vqspeech-train-prior wrote (default: prior/ in the model folder)
         scheme: autoregressive, each unit from those before; histogram, each as often as in training; uniform
         seconds: length of each, that of the prompt included
