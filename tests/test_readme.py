@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from tests.conftest import ROOT, Clone
+from tests.speech import RATE, voice
 
 LEFT_OUT = r"pip install|\. \.venv|VQSPEECH_TORCH_INDEX|--download|make test|bash recipes/vctk/run\.sh$"
 """Installs and downloads; this test suite itself; the run that the fixture `finished` has made."""
@@ -33,6 +34,10 @@ def recordings(finished: tuple[Clone, object]) -> Path:
         own = clone.path / "my-recordings" / path.parent.name / f"{path.stem}.wav"
         own.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(own, waveform, rate)
+    alice = clone.path / "recordings-of-alice"
+    alice.mkdir()
+    for seed in range(3):
+        soundfile.write(alice / f"{seed}.wav", voice(200, 11, seed), RATE)
     shutil.copy(next((clone.path / "my-recordings").glob("*/*.wav")), clone.path / "a.wav")
     return clone.path
 
@@ -53,6 +58,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         list(recordings.glob("my-recordings/*/*.wav"))
     )
     assert soundfile.info(recordings / "b.wav").samplerate == 16000
+    assert soundfile.info(recordings / "a_alice.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert any("VCTK-Corpus-0.92" in command for command in ran)
     assert soundfile.info(recordings / "a_x03.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert (recordings / "units/units.txt").read_text().count("\n") > 1

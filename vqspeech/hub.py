@@ -1,6 +1,7 @@
 """Model folders: `config.json` and `model.safetensors`, the two files that model hubs expect."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,18 +9,19 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import nn
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor, nn
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
 from vqspeech.errors import VqspeechError
-from vqspeech.files import atomic_write, check_id
+from vqspeech.files import atomic_folder, atomic_write, check_id
 from vqspeech.models.vqvae import VQVAE
 
 FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+CARD = "README.md"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,25 @@ def save_pretrained(folder: Path, model: VQVAE, speakers: tuple[str, ...], notes
     with atomic_write(folder / CONFIG) as file:
         json.dump(config, file, indent=2)
         file.write("\n")
+
+
+def add_speaker(folder: Path, out: Path, name: str, embedding: Tensor, note: dict[str, Any]) -> None:
+    """Write the model folder `out`: `folder` with a row `embedding [S]` more in its table of speakers.
+
+    Every other weight keeps its bits and its type; `note` joins `notes` under `enrolled`. A model card comes along.
+    Raises VqspeechError when `out` exists and is not an empty folder.
+    """
+    weights = load_file(folder / WEIGHTS)
+    table = weights["speakers.weight"]
+    weights["speakers.weight"] = torch.cat([table, embedding.to(table.dtype).unsqueeze(0)])
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config["speakers"].append(name)
+    config.setdefault("notes", {}).setdefault("enrolled", {})[name] = note
+    with atomic_folder(out) as new:
+        save_file(weights, new / WEIGHTS)
+        (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        if (folder / CARD).exists():
+            shutil.copy(folder / CARD, new / CARD)
 
 
 def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrained:
@@ -99,9 +120,10 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
     `build` makes the model that `description` tells of. Raises VqspeechError.
     """
     with torch.device("meta"):
-        wanted = sum(tensor.numel() * tensor.element_size() for tensor in build().state_dict().values())
-    if wanted > weights.stat().st_size:
+        wanted = sum(tensor.numel() for tensor in build().state_dict().values())
+    # Weights may be stored in 16 bits.
+    if 2 * wanted > weights.stat().st_size:
         raise VqspeechError(
-            f"{weights}: damaged or not of this {description.name}, which tells of {wanted} bytes of weights: it has "
-            f"{weights.stat().st_size}"
+            f"{weights}: damaged or not of this {description.name}, which tells of {wanted} weights: it has "
+            f"{weights.stat().st_size} bytes"
         )

@@ -28,7 +28,19 @@ from vqspeech.lock import locked
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.units.formats import FORMATS
 
-COMMANDS = ("prepare", "train", "units", "decode", "convert", "evaluate", "train_prior", "sample", "export", "import_")
+COMMANDS = (
+    "prepare",
+    "train",
+    "units",
+    "decode",
+    "convert",
+    "enroll",
+    "evaluate",
+    "train_prior",
+    "sample",
+    "export",
+    "import_",
+)
 SPEAKERS = ("x01", "x02")
 Run = Callable[..., tuple[int, str, str]]
 Remember = Callable[[str, str], dict[str, Any]]
@@ -153,6 +165,18 @@ def test_convert_takes_what_a_shell_makes_of_a_wildcard(run: Run, model: Path, t
     sources = [speech(tmp_path / f"{name}.wav") for name in "ab"]
     code, out, err = run("convert", "--src", *sources, "--speaker", "x01", "--model", model, "--out", "out")
     assert (code, out) == (0, "out/x01/a.wav\nout/x01/b.wav\n"), err
+
+
+def test_enroll_hands_over_what_it_was_told(run: Run, model: Path, tmp_path: Path, handed_over: Remember):
+    told = handed_over("vqspeech.training.enroll", "enroll")
+    clips = [speech(tmp_path / "clips" / name) for name in ("a.wav", "b/c.flac")]
+    code, out, err = run("enroll", "--name", "alice", "--wavs", "clips", "--model", model, "--out", "new", "--steps", 5)
+    assert (code, out) == (0, "new\n"), err
+    paths = [clip.relative_to(tmp_path) for clip in clips]
+    assert told == {"model": model, "name": "alice", "clips": paths, "out": Path("new"), "steps": 5, "seed": 0}
+    assert "no recordings there" in one_line(
+        run("enroll", "--name", "a", "--wavs", "no*", "--model", model, "--out", "x")[2]
+    )
 
 
 def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,0 +1,128 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file, save_file
+
+import vqspeech
+from tests.speech import RATE, voice
+from tests.tiny import save_tiny_model, tiny_config
+from vqspeech.errors import VqspeechError
+from vqspeech.hub import save_pretrained
+from vqspeech.models.vqvae import VQVAE
+from vqspeech.training import enroll as module
+from vqspeech.training.enroll import enroll
+
+
+@pytest.fixture(autouse=True)
+def little_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_SECONDS", 1.0)
+    monkeypatch.setattr(module, "CROP", 640)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """A model folder as one would be shipped: weights of 16 bits and a card."""
+    folder = tmp_path / "model"
+    save_tiny_model(folder)
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        {name: w.bfloat16() if w.is_floating_point() else w for name, w in weights.items()},
+        folder / "model.safetensors",
+    )
+    (folder / "README.md").write_text("card")
+    return folder
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number}.wav" for number in range(2)]
+    for number, path in enumerate(paths):
+        soundfile.write(path, voice(200, 0.8, seed=number), RATE)
+    return paths
+
+
+def test_the_new_voice_is_there_and_all_else_keeps_its_bits(model: Path, clips: list[Path], tmp_path: Path):
+    out = tmp_path / "out"
+    enroll(model, "alice", clips, out, steps=3)
+    before, after = (load_file(folder / "model.safetensors") for folder in (model, out))
+    assert before.keys() == after.keys()
+    for name, weight in before.items():
+        assert after[name].dtype == weight.dtype
+        assert torch.equal(after[name][: len(weight)] if name == "speakers.weight" else after[name], weight)
+    old, new = vqspeech.load(model), vqspeech.load(out)
+    assert new.speakers == ("p225", "p226", "alice")
+    said = {speaker: new.decode([1, 2, 3], speaker) for speaker in new.speakers}
+    assert np.array_equal(said["p226"], old.decode([1, 2, 3], "p226"))
+    assert not np.array_equal(said["alice"], said["p226"])
+    assert (out / "README.md").read_text() == "card"
+    note = json.loads((out / "config.json").read_text())["notes"]["enrolled"]["alice"]
+    assert note["seconds"] == pytest.approx(1.6, abs=0.2) and note["steps"] == 3
+
+
+def test_what_is_fitted_suits_the_speech_better_than_any_voice_of_the_table():
+    torch.manual_seed(0)
+    model = VQVAE(tiny_config().model, 2).eval()
+    with torch.no_grad():
+        model.prepare.widen.weight[:, -4:].mul_(20)
+    speech = module.Speech(torch.zeros(64 * 200), torch.zeros(4, 200))
+    with torch.no_grad():
+        nats = [
+            model.negative_log_likelihood(*(x[None] for x in (speech.waveform, speech.latents)), torch.tensor([i]))
+            for i in (0, 1)
+        ]
+    best = min(float(n.mean()) for n in nats)
+    _, (mean, fitted) = module.fit_embedding(model, speech, steps=60, seed=0)
+    assert fitted < mean
+    assert fitted < best / np.log(2)
+
+
+def test_the_seed_decides(model: Path, clips: list[Path], tmp_path: Path):
+    for name, seed in (("one", 1), ("again", 1), ("two", 2)):
+        enroll(model, "alice", clips, tmp_path / name, steps=2, seed=seed)
+    one, again, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "again", "two"))
+    assert one == again != two
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("p225", "has a voice 'p225' already"),
+        ("all", "no voice can be called 'all'"),
+        ("a,b", "no voice can be called 'a,b'"),
+        ("../a", "unsafe id"),
+    ],
+)
+def test_names_that_would_be_trouble_are_refused(model: Path, clips: list[Path], tmp_path: Path, name: str, says: str):
+    with pytest.raises(VqspeechError, match=says):
+        enroll(model, name, clips, tmp_path / "out", steps=1)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("waveform", "says"),
+    [
+        (np.zeros(RATE), r"clip\.wav: silent; leave it out"),
+        (0.0001 * voice(100, 1.0, seed=0), r"clip\.wav: silent"),
+        (voice(100, 0.3, seed=0), r"clip\.wav: 0\.30 s of speech are too short a clip"),
+        (voice(100, 0.8, seed=0), r"alice: 0\.8 s of speech in 1 clips are too little; 1 s are needed"),
+    ],
+)
+def test_clips_too_short_or_silent_are_refused_in_a_sentence(
+    model: Path, tmp_path: Path, waveform: np.ndarray, says: str
+):
+    soundfile.write(tmp_path / "clip.wav", waveform, RATE)
+    with pytest.raises(VqspeechError, match=says):
+        enroll(model, "alice", [tmp_path / "clip.wav"], tmp_path / "out", steps=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_folder_is_overwritten_and_a_model_without_codes_is_refused(model: Path, clips: list[Path], tmp_path: Path):
+    with pytest.raises(VqspeechError, match="exists already"):
+        enroll(model, "alice", clips, model, steps=1)
+    save_pretrained(tmp_path / "none", VQVAE(tiny_config(name="none").model, 2), ("a", "b"), {})
+    with pytest.raises(VqspeechError, match="without codes"):
+        enroll(tmp_path / "none", "alice", clips, tmp_path / "out", steps=1)

@@ -1,0 +1,43 @@
+"""vqspeech-enroll: a voice more for a trained model."""
+
+from pathlib import Path
+
+from vqspeech.cli.harness import run
+from vqspeech.cli.lookup import find_model
+
+
+def enroll(
+    *, name: str, wavs: list[str], out: Path, model: Path | None = None, steps: int = 300, seed: int = 0
+) -> None:
+    """Add a target voice to a model from half a minute of speech or more: its speaker embedding is fitted, no more.
+
+    The other voices stay bit for bit as they were. It takes minutes on a CPU. The result is a model folder of its own.
+    Enrol only voices whose owners agreed.
+
+    Args:
+        name: what the voice is to be called
+        wavs: recordings of that one speaker, in any format: files, folders, globs or data directories
+        out: folder to write, which must not exist
+        model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
+        steps: of fitting, on a second of speech each
+        seed: of the order in which the speech is taken
+
+    Example:
+        vqspeech-enroll --name alice --wavs recordings/alice --model exp/vctk_base --out exp/vctk_base_alice
+        vqspeech-convert --model exp/vctk_base_alice --src a.wav --speaker alice
+    """
+    folder = find_model(model)
+    from vqspeech.conversion.sources import find_recordings
+    from vqspeech.training.enroll import enroll as enroll_voice
+
+    enroll_voice(folder, name, [recording.path for recording in find_recordings(wavs)], out, steps, seed)
+    print(out)
+
+
+def main() -> None:
+    """Run the command."""
+    run(enroll)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""A new target voice for a trained model: its speaker embedding is fitted, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vqspeech import audio
+from vqspeech.errors import VqspeechError
+from vqspeech.files import check_id
+from vqspeech.hub import add_speaker, from_pretrained
+from vqspeech.models.vqvae import VQVAE
+from vqspeech.progress import progress, say
+
+LEAST_SECONDS = 30.0
+"""Of speech in all."""
+LEAST_CLIP_SECONDS = 0.5
+LEAST_DBFS = -60.0
+"""The speech of a clip is at least so loud."""
+CROP = 3840
+BATCH = 4
+LEARNING_RATE = 0.05
+HELD_OUT = 0.1
+"""Share of the speech, from its end, that tells what was gained."""
+HELD_OUT_CROPS = 16
+RESERVED = ("all", "source")
+"""Words that commands take in place of a voice."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """All clips, one after another."""
+
+    waveform: Tensor
+    """`[N * hop]`."""
+    latents: Tensor
+    """`[D, N]`, what the decoder gets of their codes."""
+
+    def crops(self, first: Sequence[int], frames: int) -> tuple[Tensor, Tensor]:
+        """Stretches from these frames on: waveforms `[B, frames * hop]` and latents `[B, D, frames]`."""
+        hop = len(self.waveform) // self.latents.shape[1]
+        waveforms = [self.waveform[n * hop : (n + frames) * hop] for n in first]
+        return torch.stack(waveforms), torch.stack([self.latents[:, n : n + frames] for n in first])
+
+
+def enroll(model: Path, name: str, clips: Sequence[Path], out: Path, steps: int, seed: int = 0) -> None:
+    """Write the model folder `out`: `model` with a voice more, fitted to at least 30 s of speech.
+
+    All else, the other voices among it, stays bit for bit as it was. The embedding starts at the mean voice and
+    minimises the negative log-likelihood of the clips given their codes: speaker adaptation of the embedding alone
+    (Arik et al. 2018, "Neural voice cloning with a few samples", section 3.1).
+    Raises VqspeechError for a name that is taken or no name, for clips that are too short, silent or unreadable, and
+    when `out` exists.
+    """
+    if check_id(name) in RESERVED or "," in name:
+        raise VqspeechError(f"no voice can be called {name!r}")
+    found = from_pretrained(model)
+    if name in found.speakers:
+        raise VqspeechError(f"model {model} has a voice {name!r} already; take another name")
+    if out.exists():
+        raise VqspeechError(f"{out}: exists already; choose another --out")
+    if found.config.bottleneck.name == "none":
+        raise VqspeechError(f"model {model} was trained without codes, to compare with: name another model")
+    waveforms = [_read_clip(path, found.config.sample_rate) for path in clips]
+    seconds = sum(map(len, waveforms)) / found.config.sample_rate
+    if seconds < LEAST_SECONDS:
+        raise VqspeechError(
+            f"{name}: {seconds:.1f} s of speech in {len(clips)} clips are too little; {LEAST_SECONDS:.0f} s are needed"
+        )
+    say(f"{name}: {seconds:.1f} s of speech in {len(clips)} clips")
+    embedding, bits = fit_embedding(found.model, _encode(found.model, waveforms), steps, seed)
+    say(f"on the last tenth of it {bits[1]:.3f} bits per sample in the new voice, {bits[0]:.3f} in the mean voice")
+    add_speaker(model, out, name, embedding, {"seconds": round(seconds, 1), "steps": steps, "bits": bits[1]})
+
+
+def fit_embedding(model: VQVAE, speech: Speech, steps: int, seed: int) -> tuple[Tensor, tuple[float, float]]:
+    """The embedding `[S]` that fits the speech, and bits per sample on the end of it: of the mean voice and with it.
+
+    Changes the model's table of speakers and leaves its other weights.
+    """
+    frames = -(-CROP // model.hop)
+    total = speech.latents.shape[1]
+    last = int(total * (1 - HELD_OUT))
+    spread = torch.linspace(last, total - frames, HELD_OUT_CROPS).long().tolist()
+    held_out = speech.crops(spread, frames)
+    model.requires_grad_(False)
+    mean = model.speakers.weight.mean(0, keepdim=True)
+    model.speakers = nn.Embedding.from_pretrained(mean, freeze=False)
+    optimizer = torch.optim.Adam(model.speakers.parameters(), LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    generator = torch.Generator().manual_seed(seed)
+
+    def nats(crops: tuple[Tensor, Tensor]) -> Tensor:
+        waveform, latents = crops
+        # bfloat16 where the processor multiplies it, as in training.
+        with torch.autocast("cpu", enabled=torch.cpu._is_avx512_bf16_supported()):
+            return model.negative_log_likelihood(waveform, latents, torch.zeros(len(waveform), dtype=torch.long)).mean()
+
+    def held_out_bits() -> float:
+        with torch.no_grad():
+            return float(nats(held_out) / torch.log(torch.tensor(2.0)))
+
+    before = held_out_bits()
+    for _ in progress(range(steps), "enroll", steps, "step"):
+        first = torch.randint(last - frames, (BATCH,), generator=generator).tolist()
+        optimizer.zero_grad()
+        nats(speech.crops(first, frames)).backward()
+        optimizer.step()
+        schedule.step()
+    return model.speakers.weight.detach()[0], (before, held_out_bits())
+
+
+def _read_clip(path: Path, rate: int) -> Tensor:
+    """Samples `[T]`, trimmed and brought to the level of training as training audio is."""
+    waveform = audio.read(path, rate)
+    speech = audio.measure_level([waveform], rate).speech
+    if speech < 10 ** (LEAST_DBFS / 20):
+        raise VqspeechError(f"{path}: silent; leave it out")
+    start, end = audio.speech_span(waveform, rate)
+    waveform = waveform[start:end]
+    if len(waveform) < LEAST_CLIP_SECONDS * rate:
+        raise VqspeechError(f"{path}: {len(waveform) / rate:.2f} s of speech are too short a clip; leave it out")
+    return torch.from_numpy(waveform * audio.level_gain(waveform, rate))
+
+
+def _encode(model: VQVAE, waveforms: Sequence[Tensor]) -> Speech:
+    padded = [nn.functional.pad(waveform, (0, -len(waveform) % model.hop)) for waveform in waveforms]
+    latents = [model.encode(waveform.unsqueeze(0)).latents[0] for waveform in padded]
+    return Speech(torch.cat(padded), torch.cat(latents, dim=1))
