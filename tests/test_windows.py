@@ -27,6 +27,15 @@ def test_frames_are_those_of_the_whole(length: int, block: int) -> None:
     assert max(len(samples) for samples, _ in found) <= (10 + 2 * CONTEXT) * HOP
 
 
+@pytest.mark.parametrize("length", [1, 11, 12, 20, 100, 401])
+def test_a_first_window_of_another_size_changes_no_frame(length: int) -> None:
+    signal = np.arange(1, length + 1)
+    found = list(windows([signal], HOP, 10, CONTEXT, lead=3))
+    assert np.array_equal(np.concatenate([smooth(samples)[frames] for samples, frames in found]), smooth(signal))
+    sizes = [frames.stop - frames.start for _, frames in found]
+    assert sizes[0] == min(3, -(-length // HOP)) and set(sizes[1:-1]) <= {10}
+
+
 def test_nothing_has_no_windows() -> None:
     assert list(windows([], HOP, 10, CONTEXT)) == []
 

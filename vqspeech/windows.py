@@ -15,26 +15,29 @@ class Window(NamedTuple):
     """Of the window's frames those that no other window gives."""
 
 
-def windows(blocks: Iterable[np.ndarray], hop: int, stretch: int, context: int) -> Iterator[Window]:
+def windows(
+    blocks: Iterable[np.ndarray], hop: int, stretch: int, context: int, lead: int | None = None
+) -> Iterator[Window]:
     """Cut a signal, which comes in blocks `[T, ...]`, into windows of `stretch` frames of `hop` samples.
 
-    `context` frames on either side surround them, less at the ends of the signal. Where the blocks end does not matter.
+    `context` frames on either side surround them, less at the ends of the signal. The first is of `lead` frames where
+    that is given. Where the blocks end does not matter.
     """
     held: np.ndarray | None = None
     begin = first = 0  # the frames at which what is held, and the next stretch, begin
+    last = lead or stretch
     for block in blocks:
         held = block if held is None else np.concatenate([held, block])
-        while len(held) >= (first + stretch + context - begin) * hop:
-            yield _window(held, hop, begin, first, first + stretch, context)
-            first += stretch
+        while len(held) >= (last + context - begin) * hop:
+            yield _window(held, hop, begin, first, last, context)
+            first, last = last, last + stretch
             begin, held = _forget(held, hop, begin, first - context)
     if held is None:
         return
     total = begin - (-len(held) // hop)
     while first < total:
-        last = min(first + stretch, total)
-        yield _window(held, hop, begin, first, last, context)
-        first = last
+        yield _window(held, hop, begin, first, min(last, total), context)
+        first, last = last, last + stretch
         begin, held = _forget(held, hop, begin, first - context)
 
 

@@ -19,7 +19,7 @@ def enroll(
         wavs: recordings of that one speaker, in any format: files, folders, globs or data directories
         out: folder to write, which must not exist
         model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
-        steps: of fitting, on a second of speech each
+        steps: of fitting, on half a second of speech each
         seed: of the order in which the speech is taken
 
     Example:

@@ -79,12 +79,15 @@ def convert_in_stream(
 ) -> Iterator[np.ndarray]:
     """Do as `convert_in_parts` does, but as one stream.
 
-    With `live` so many frames are encoded at a time, and each is spoken as soon as the context of its code is known.
+    With `live` so many frames are encoded at a time and spoken as soon as can be.
     """
     blocks, count = _counted(blocks)
-    stretch = 1 if live else max(1, round(STREAM_SECONDS * codec.sample_rate / codec.hop))
+    stretch = live or max(1, round(STREAM_SECONDS * codec.sample_rate / codec.hop))
+    context = codec.model.prepare.context
+    # So many fewer at first, and what has been encoded is always enough for the next stretch and its context.
+    lead = max(1, stretch - context)
     units = (units for units, _ in codec.coded(blocks, gain, live))
-    found = windows(units, 1, stretch, codec.model.prepare.context)
+    found = windows(units, 1, stretch, context, lead)
     conditioning = (codec.conditioning(w.samples, voice.speaker, w.frames).t().unsqueeze(0) for w in found)
     generator = torch.Generator().manual_seed(voice.seed)
 

@@ -20,8 +20,8 @@ LEAST_CLIP_SECONDS = 0.5
 LEAST_DBFS = -60.0
 """The speech of a clip is at least so loud."""
 CROP = 3840
-BATCH = 4
-LEARNING_RATE = 0.05
+BATCH = 2
+LEARNING_RATE = 0.1
 HELD_OUT = 0.1
 """Share of the speech, from its end, that tells what was gained."""
 HELD_OUT_CROPS = 16
