@@ -29,7 +29,7 @@ def declared(*lists: list[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     extras = PROJECT["optional-dependencies"]
-    optional = declared(extras["miniature"], extras["asr-judge"], extras["formats"])
+    optional = declared(*(extras[name] for name in ("align", "miniature", "asr-judge", "formats")))
     modules = imported(*ROOT.glob("vqspeech/**/*.py"), ROOT / "recipes/utils/run_job.py")
     distributions = packages_distributions()
     used = {distributions.get(name, [name])[0].lower().replace("-", "_") for name in modules} - {"vqspeech"}

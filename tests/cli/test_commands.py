@@ -30,6 +30,7 @@ from vqspeech.units.formats import FORMATS
 
 COMMANDS = (
     "prepare",
+    "align",
     "train",
     "units",
     "decode",

@@ -50,6 +50,14 @@ def test_another_kind_of_file_is_refused(tmp_path):
         read_labels(write(tmp_path / "a.TextGrid", ""))
 
 
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [("AH0", "AH"), ("ER1", "ER"), ("SIL", "sil"), ("+SPN+", "spn"), ("+NSN+", "nsn"), ("ZH", "ZH"), ("i1", "i1")],
+)
+def test_arpabet_loses_its_stress_and_silence_its_spelling(tmp_path, written, plain):
+    assert read_labels(write(tmp_path / "a.phn", f"0 1 {written}\n")) == [Phone(0.0, 1.0, plain)]
+
+
 def test_labels_are_found_at_any_depth(tmp_path):
     first = write(tmp_path / "p225" / "p225_001.lab", "")
     second = write(tmp_path / "p226_001.phn", "")

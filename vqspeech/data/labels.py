@@ -28,8 +28,8 @@ class Phone:
 def read_labels(path: Path) -> list[Phone]:
     """Read `.phn` (`START END PHONE`, in seconds) or `.lab` (HTS, in units of 100 ns).
 
-    Of a full-context HTS label the phone in its middle is taken. Raises VqspeechError with file and line for
-    a line that is no label, a phone that does not last, and phones that overlap.
+    Of a full-context HTS label the phone in its middle is taken; names are as `plain_phone` writes them. Raises
+    VqspeechError with file and line for a line that is no label, a phone that does not last, and phones that overlap.
     """
     if path.suffix not in UNITS_PER_SECOND:
         raise VqspeechError(f"{path}: phone labels are read from {' and '.join(UNITS_PER_SECOND)} files")
@@ -42,7 +42,7 @@ def read_labels(path: Path) -> list[Phone]:
             phone = Phone(
                 float(start) / UNITS_PER_SECOND[path.suffix],
                 float(end) / UNITS_PER_SECOND[path.suffix],
-                _middle_phone(name),
+                plain_phone(_middle_phone(name)),
             )
         except ValueError:
             raise VqspeechError(f"{path}:{number}: no label of the form START END PHONE") from None
@@ -69,6 +69,15 @@ def find_labels(folder: Path) -> dict[str, Path]:
     if not found:
         raise VqspeechError(f"{folder}: holds no phone labels ({' or '.join(UNITS_PER_SECOND)} files)")
     return found
+
+
+def plain_phone(name: str) -> str:
+    """Return an ARPAbet phone without stress and any name of silence as `SILENCES` has it; others stay as they are.
+
+    `AH0` becomes `AH`; `SIL` and pocketsphinx's `+SPN+` become `sil` and `spn`.
+    """
+    silence = name.strip("+").lower()
+    return silence if silence in SILENCES else re.sub(r"^([A-Z]{2})[0-2]$", r"\1", name)
 
 
 def _middle_phone(name: str) -> str:
