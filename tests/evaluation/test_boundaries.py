@@ -32,6 +32,14 @@ def test_by_hand() -> None:
     assert scores.r_value == pytest.approx(1 - (first + abs(second)) / 2)
 
 
+def test_the_interval_is_over_utterances() -> None:
+    true = np.array([0.1, 0.2])
+    scores = boundary_scores([(true, true), (true[:1], true)])
+    # 3 of 4 are found; drawn alone the first has 1, the second 2 / 3.
+    assert scores.f1 == pytest.approx(6 / 7)
+    assert scores.f1_interval == pytest.approx((2 / 3, 1))
+
+
 def test_a_shift_within_the_tolerance_is_perfect_and_beyond_it_nothing() -> None:
     true = np.arange(1, 20) * 0.1
     assert boundary_scores([(true + 0.019, true)]).r_value == pytest.approx(1)

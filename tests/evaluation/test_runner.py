@@ -10,7 +10,7 @@ from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.data.kaldi import DataDir, write_data_dir
-from vqspeech.errors import VqspeechError
+from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.evaluation import runner, speed
 from vqspeech.evaluation.selection import by_hash
 
@@ -23,7 +23,7 @@ def give_labels(data: DataDir, path: Path) -> Path:
     for utterance in data.utterances:
         labels[utterance] = path.parent / "phones" / f"{utterance}.phn"
         labels[utterance].parent.mkdir(exist_ok=True)
-        lines = [f"{step / 10} {(step + 1) / 10} {'pau' if step == 0 else 'ab'[step % 2]}" for step in range(12)]
+        lines = [f"{step / 10} {(step + 1) / 10} {'pau' if step == 0 else 'abac'[step % 4]}" for step in range(12)]
         labels[utterance].write_text("\n".join(lines) + "\n")
     texts = dict.fromkeys(data.utterances, "the same text")
     write_data_dir(replace(data, path=path, labels=labels, texts=texts))
@@ -54,7 +54,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
 
     def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
-        small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 4, "command": "make it"}
+        small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 6, "command": "make it"}
         return runner.evaluate(tmp_path / "model", data, train, tmp_path / "out", **(small | options))
 
     return run
@@ -103,6 +103,16 @@ def test_units_only_samples_nothing(evaluate: Evaluate, tmp_path: Path) -> None:
     assert results["speed"].keys() == {"training", "encoding"}
     assert results["phones"] == {"missing": "no phone labels"}
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["RESULTS.md", "results.json"]
+
+
+def test_only_the_measures_that_are_asked_for_are_taken(evaluate: Evaluate, tmp_path: Path) -> None:
+    results = evaluate(measures=["codes", "speaker"])
+    assert set(runner.MEASURES) & set(results) == {"codes", "speaker"}
+    assert not (tmp_path / "out" / "wav").exists()
+    page = (tmp_path / "out" / "RESULTS.md").read_text()
+    assert "perplexity" in page and "bits per sample" not in page
+    with pytest.raises(UsageError, match=r"unknown measure 'phone'; did you mean phones\? \(one of bits, "):
+        evaluate(measures=["codes", "phone"])
 
 
 def test_bad_speech_stops_or_is_counted(evaluate: Evaluate, tmp_path: Path) -> None:

@@ -22,6 +22,13 @@ PURITY = {
     "pnmi": 0.25,
     "boundaries": {"precision": 0.4, "recall": 0.8, "f1": 0.53, "r_value": 0.1},
 }
+ABX = {
+    "within": 0.2,
+    "within_interval": [0.18, 0.22],
+    "across": 0.25,
+    "across_interval": [0.2, 0.3],
+    "items": 99,
+}
 RESULTS = {
     "command": "bash recipes/vctk/run.sh",
     "date": "2000-01-01",
@@ -55,12 +62,28 @@ RESULTS = {
     "codes_unseen": None,
     "phones": {
         "accuracy": 0.333,
+        "accuracy_interval": [0.32, 0.35],
         "commonest": 0.07,
         "random": 0.071,
         "mfcc_kmeans": 0.3,
         "phones": 41,
         **PURITY,
         "beside": PURITY,
+    },
+    "abx": {
+        "codes": ABX,
+        "vectors": ABX | {"across": None, "across_interval": None},
+        "beside": {name: {"within": 0.31, "across": 0.49} for name in ("mfcc_kmeans", "random", "mfcc", "log_mel")},
+        "utterances": 40,
+    },
+    "speaker": {
+        "accuracy": 0.6,
+        "accuracy_interval": [0.5, 0.7],
+        "chance": 0.125,
+        "speakers": 8,
+        "train_segments": 99,
+        "test_segments": 40,
+        "beside": {"accuracy": 0.9},
     },
     "speed": {"training": 0.2, "encoding": 0.01, "sampling": 0.5},
     "nearest": {
@@ -112,8 +135,18 @@ def test_values_stand_beside_their_baselines() -> None:
         "trained without codes, 200 steps: 5.05; the codes are 0.11 bits per sample themselves",
     ]
     assert table["phone majority map, frame accuracy without silence"] == [
-        "33.3 %",
+        "33.3 % (32.0 to 35.0 %)",
         "commonest of 41 phones 7.0 %, random codes 7.1 %, MFCC k-means 30.0 %",
+    ]
+    name = "ABX error of triphones within, across speakers"
+    assert table[f"{name}, codes by edits"] == [
+        "20.0 % (18.0 to 22.0 %), 25.0 % (20.0 to 30.0 %)",
+        "MFCC k-means 31.0 %, 49.0 %; random codes 31.0 %, 49.0 %",
+    ]
+    assert table[f"{name}, their vectors by angle"][0] == "20.0 % (18.0 to 22.0 %), -"
+    assert table["speaker named by a linear probe from two seconds of codes (less is better)"] == [
+        "60.0 % (50.0 to 70.0 %)",
+        "MFCC k-means 90.0 %, chance 12.5 %",
     ]
     assert table["codes in use"][0] == "100 of 128"
     assert table["word error rate of copies (whisper-tiny.en)"] == ["27.0 % of 30", "originals 1.0 %"]
@@ -132,10 +165,17 @@ def test_a_conversion_to_hear_is_named() -> None:
     assert "ffplay -nodisp -autoexit 'exp/wav/b/a 1_b.wav'" in render(RESULTS)
 
 
-@pytest.mark.parametrize("measure", ["bits", "no_codes", "phones", "nearest", "similarity", "words"])
+@pytest.mark.parametrize("measure", ["bits", "no_codes", "phones", "abx", "speaker", "nearest", "similarity", "words"])
 def test_a_missing_measure_says_why(measure: str) -> None:
     results = deepcopy(RESULTS) | {measure: {"missing": "for this reason"}}
     assert ["-", "for this reason"] in rows(render(results)).values()
+
+
+def test_what_was_not_measured_has_no_row() -> None:
+    results = {name: value for name, value in RESULTS.items() if name not in ("bits", "abx", "speed")}
+    page = render(results)
+    assert "perplexity" in page
+    assert not [name for name in ("bits per sample |", "ABX", "real-time") if name in page]
 
 
 def test_nothing_sampled_leaves_those_rows_out() -> None:

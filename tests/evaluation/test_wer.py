@@ -52,6 +52,10 @@ def test_error_rates_by_hand() -> None:
     heard = {"a": "please, call Ella", "b": "it is 22 mister smith", "c": "hm"}
     rates = wer.error_rates(references, heard)
     assert rates.wer == pytest.approx(1 / 8)
+    # Drawn alone, a has one of three words wrong, and two of eighteen characters; b none of five and twenty-one.
+    assert rates.wer_interval == pytest.approx((0, 1 / 3))
+    assert rates.cer == pytest.approx(2 / 39)
+    assert rates.cer_interval == pytest.approx((0, 2 / 18))
     assert rates.utterances == 2
     with pytest.raises(CannotMeasure):
         wer.error_rates({"c": "(coughs)"}, {"c": "hm"})

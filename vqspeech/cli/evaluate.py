@@ -16,6 +16,7 @@ def evaluate(
     parallel: Path | None = None,
     no_codes: Path | None = None,
     prior: Path | None = None,
+    measures: str = "all",
     units_only: bool = False,
     skip_bad: bool = False,
     utterances: int = 300,
@@ -37,6 +38,8 @@ def evaluate(
         parallel: data directory of sentences that several speakers read
         no_codes: model folder of the same decoder trained without codes, to compare with
         prior: folder that vqspeech-train-prior wrote, for the whole bound in bits per sample
+        measures: those to take, such as "phones,abx": bits, bound, no_codes, codes, phones, abx (of triphones), speaker (named
+            from codes), speed, and of samples nearest, similarity, words
         units_only: leave out whatever needs sampling
         skip_bad: carry on past unreadable utterances and count them
         utterances: utterances of each data directory to measure codes and phones on
@@ -52,6 +55,7 @@ def evaluate(
         vqspeech-evaluate --model exp/base --data data/vctk/test --train-data data/vctk/train --out exp
     """
     folder = find_model(model)
+    from vqspeech.evaluation.runner import MEASURES
     from vqspeech.evaluation.runner import evaluate as measure
 
     measure(
@@ -63,6 +67,7 @@ def evaluate(
         parallel=parallel,
         no_codes=no_codes,
         prior=prior,
+        measures=MEASURES if measures == "all" else measures.split(","),
         units_only=units_only,
         skip_bad=skip_bad,
         utterances=utterances,

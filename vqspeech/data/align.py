@@ -127,6 +127,7 @@ def align_data_dir(data: DataDir, out: Path, force: bool = False) -> AlignReport
             report.aligned += 1
         found[utterance] = path
     _name_labels(data, found, force)
+    say(f"align: {report.aligned} aligned, {report.kept} kept, {len(report.left_out)} left out")
     return report
 
 

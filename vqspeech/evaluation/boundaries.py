@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vqspeech.evaluation.bootstrap import Interval, interval
+
 if TYPE_CHECKING:
     from vqspeech.data.labels import Phone
 
@@ -22,6 +24,7 @@ class BoundaryScores:
     precision: float
     recall: float
     f1: float
+    f1_interval: Interval
     r_value: float
     """1 for perfect; punishes many boundaries as much as few (Rasanen et al. 2009)."""
 
@@ -31,22 +34,30 @@ def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance: f
 
     A true boundary counts as found once, by at most one boundary that is at most `tolerance` seconds away.
     """
-    hits = found = true = 0
+    counts = []
     for own, wanted in pairs:
-        found, true = found + len(own), true + len(wanted)
-        next_one = 0
+        hits = next_one = 0
         for time in wanted:
             # In order of time, each takes the earliest that is left: no other choice finds more.
             while next_one < len(own) and own[next_one] < time - tolerance:
                 next_one += 1
             if next_one < len(own) and own[next_one] <= time + tolerance:
                 hits, next_one = hits + 1, next_one + 1
+        counts.append((hits, len(own), len(wanted)))
+    hits, found, true = np.sum(counts, axis=0).tolist()
     precision, recall = hits / found if found else 0.0, hits / true if true else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+    f1 = _f1(np.array([[hits, found, true]]))[0]
     excess = found / true - 1 if true else 0.0
     first = np.hypot(1 - recall, excess)
     second = (-excess + recall - 1) / 2**0.5
-    return BoundaryScores(precision, recall, f1, float(1 - (first + abs(second)) / 2))
+    f1_interval = interval(np.array(counts), _f1)
+    return BoundaryScores(precision, recall, float(f1), f1_interval, float(1 - (first + abs(second)) / 2))
+
+
+def _f1(sums: np.ndarray) -> np.ndarray:
+    """F1 of hits, found and true boundaries `[times, 3]`: `[times]`; 0 where there are none at all."""
+    hits, found, true = sums.T
+    return 2 * hits / np.maximum(found + true, 1)
 
 
 def unit_boundaries(units: np.ndarray, speech: np.ndarray, frame_seconds: float) -> np.ndarray:

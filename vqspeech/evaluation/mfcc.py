@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients whose frames fit the codes' frames."""
+"""Mel-frequency cepstral coefficients, and the log-mel bands they come from, whose frames fit the codes' frames."""
 
 import numpy as np
 
@@ -12,10 +12,18 @@ def mfcc(waveform: np.ndarray, sample_rate: int, hop: int, coefficients: int = 1
     """Cepstra [ceil(T / hop), coefficients] of `waveform` [T], from 25 ms around each frame's centre."""
     from librosa.feature import mfcc
 
+    return mfcc(S=log_mel_bands(waveform, sample_rate, hop).T, n_mfcc=coefficients).T
+
+
+def log_mel_bands(waveform: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
+    """Power of 40 mel bands in dB, [ceil(T / hop), 40], down to 80 dB under the loudest."""
+    from librosa import power_to_db
+    from librosa.feature import melspectrogram
+
     window = round(WINDOW_SECONDS * sample_rate)
     padded = pad_for_frames(waveform, window, hop)
-    sizes = {"n_mfcc": coefficients, "n_fft": window, "hop_length": hop, "n_mels": BANDS}
-    return mfcc(y=padded, sr=sample_rate, center=False, **sizes).T
+    sizes = {"n_fft": window, "hop_length": hop, "n_mels": BANDS}
+    return power_to_db(melspectrogram(y=padded, sr=sample_rate, center=False, **sizes)).T
 
 
 def mfcc39(waveform: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:

@@ -1,9 +1,12 @@
 """A measure that cannot be taken leaves a reason in the results and stops nothing."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vqspeech.errors import VqspeechError
+
+if TYPE_CHECKING:
+    from vqspeech.codec import Codec
 
 
 class CannotMeasure(VqspeechError):
@@ -16,3 +19,9 @@ def or_missing(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         return measure()
     except CannotMeasure as reason:
         return {"missing": str(reason)}
+
+
+def require_codes(codec: "Codec") -> None:
+    """Raise CannotMeasure for a continuous bottleneck."""
+    if not codec.model.bottleneck.discrete:
+        raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no codes")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vqspeech.evaluation.bootstrap import Interval, interval, ratio
 from vqspeech.evaluation.missing import CannotMeasure
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class PhoneAccuracy:
     """Frame accuracy on held-out speech, silence left out, of the map learnt on the training speech."""
 
     accuracy: float
+    accuracy_interval: Interval
     commonest: float
     """Of always saying the commonest phone of the training speech: the paper's 7.2 %."""
     random: float
@@ -28,41 +30,46 @@ class PhoneAccuracy:
 
 
 def phone_accuracy(
-    train_codes: np.ndarray,
-    train_labels: np.ndarray,
-    test_codes: np.ndarray,
-    test_labels: np.ndarray,
+    train_codes: Sequence[np.ndarray],
+    train_labels: Sequence[np.ndarray],
+    test_codes: Sequence[np.ndarray],
+    test_labels: Sequence[np.ndarray],
     codes: int,
 ) -> PhoneAccuracy:
     """Score the majority map: each of `codes` codes stands for the phone it fell on most often in training.
 
-    Codes are [frames] int, labels [frames] str; the utterances of a split are joined. `""` and the names of
-    silence are left out on both sides. A code unseen in training stands for the commonest phone.
+    Codes are [frames] int, labels [frames] str, for each utterance. `""` and the names of silence are left out on
+    both sides. A code unseen in training stands for the commonest phone.
     Raises CannotMeasure when no frame of speech is left on a side.
     """
-    train, test = is_speech(train_labels), is_speech(test_labels)
+    learnt_codes, learnt_labels = np.concatenate(train_codes), np.concatenate(train_labels)
+    scored_codes, scored_labels = np.concatenate(test_codes), np.concatenate(test_labels)
+    utterances = np.repeat(np.arange(len(test_codes)), [len(row) for row in test_codes])
+    train, test = is_speech(learnt_labels), is_speech(scored_labels)
     if not train.any() or not test.any():
         raise CannotMeasure("no labelled frame of speech")
-    train_codes, train_labels = train_codes[train], train_labels[train]
-    test_codes, test_labels = test_codes[test], test_labels[test]
+    learnt_codes, learnt_labels = learnt_codes[train], learnt_labels[train]
+    scored_codes, scored_labels, utterances = scored_codes[test], scored_labels[test], utterances[test]
 
-    def score(train_codes: np.ndarray, test_codes: np.ndarray) -> float:
-        phone_of = majority_map(train_codes, train_labels, codes)
-        return float(np.mean(phone_of[test_codes] == test_labels))
+    def right(learnt_codes: np.ndarray, scored_codes: np.ndarray) -> np.ndarray:
+        return majority_map(learnt_codes, learnt_labels, codes)[scored_codes] == scored_labels
 
     randomness = np.random.default_rng(0)
 
     def random_codes(labels: np.ndarray) -> np.ndarray:
         return randomness.integers(codes, size=len(labels))
 
+    own = right(learnt_codes, scored_codes)
+    counts = [np.bincount(utterances, weights, len(test_codes)) for weights in (own, np.ones(len(own)))]
     return PhoneAccuracy(
-        accuracy=score(train_codes, test_codes),
+        accuracy=float(own.mean()),
+        accuracy_interval=interval(np.stack(counts, axis=1), ratio),
         # One code for everything maps to the commonest phone.
-        commonest=score(np.zeros_like(train_codes), np.zeros_like(test_codes)),
-        random=score(random_codes(train_labels), random_codes(test_labels)),
-        phones=len(np.unique(train_labels)),
-        train_frames=len(train_labels),
-        test_frames=len(test_labels),
+        commonest=float(right(np.zeros_like(learnt_codes), np.zeros_like(scored_codes)).mean()),
+        random=float(right(random_codes(learnt_labels), random_codes(scored_labels)).mean()),
+        phones=len(np.unique(learnt_labels)),
+        train_frames=len(learnt_labels),
+        test_frames=len(scored_labels),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
 from vqspeech.evaluation.codes import bitrates, code_usage
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
-from vqspeech.evaluation.missing import CannotMeasure
+from vqspeech.evaluation.missing import CannotMeasure, require_codes
 from vqspeech.evaluation.phones import frame_labels, is_speech, phone_accuracy
 from vqspeech.evaluation.purity import purity
 from vqspeech.evaluation.speech import Speech
@@ -24,15 +24,21 @@ MOST_CLUSTERS = 2048
 Encode = Callable[[np.ndarray], np.ndarray]
 
 
-def _require_codes(codec: "Codec") -> None:
-    """Raise CannotMeasure for a continuous bottleneck."""
-    if not codec.model.bottleneck.discrete:
-        raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no codes")
+def fit_baseline(codec: "Codec", train: Speech, limit: int) -> MfccKMeans:
+    """MFCC k-means of as many codes at the same rate, fitted to the first `limit` utterances by hash.
+
+    Raises CannotMeasure when none can be read.
+    """
+    utterances = progress(train.first(limit), "MFCC k-means", unit="utt")
+    waveforms = [waveform for _, waveform in train.read(utterances)]
+    if not waveforms:
+        raise CannotMeasure(f"none of the utterances of {train.path} can be read")
+    return MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop).fit(waveforms)
 
 
 def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
     """Code usage and bitrates on the first `limit` utterances by hash; CannotMeasure when none can be read."""
-    _require_codes(codec)
+    require_codes(codec)
     utterances = progress(speech.first(limit), "encode", unit="utt")
     streams = [codec.encode(waveform, level=False) for _, waveform in speech.read(utterances)]
     if not streams:
@@ -42,13 +48,15 @@ def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
     return asdict(usage) | {"bitrate": asdict(rates), "utterances": len(streams)}
 
 
-def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> dict[str, Any]:
+def measure_phones(
+    codec: "Codec", train: Speech, test: Speech, limit: int, baseline: Callable[[], MfccKMeans]
+) -> dict[str, Any]:
     """Majority-map accuracy, purity and boundaries of the codes, and in `beside` those of MFCC k-means.
 
     The first `limit` labelled utterances by hash of `train` are learnt from, those of `test` scored.
     Raises CannotMeasure when a side has no phone labels that can be read.
     """
-    _require_codes(codec)
+    require_codes(codec)
     learning = train.first(limit, among=train.data.labels)
     scoring = test.first(limit, among=test.data.labels)
     if not learning or not scoring:
@@ -70,22 +78,20 @@ def measure_phones(codec: "Codec", train: Speech, test: Speech, limit: int) -> d
         return heard
 
     frame_seconds = codec.hop / codec.sample_rate
-    kmeans = MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop)
-    kmeans.fit(waveform for _, waveform in train.read(progress(learnt, "MFCC k-means", unit="utt")))
     # The audio of data dirs is levelled already, as in vqspeech-units.
-    encoders = {"model": partial(codec.encode, level=False), "mfcc_kmeans": kmeans.encode}
+    encoders = {"model": partial(codec.encode, level=False), "mfcc_kmeans": baseline().encode}
     found: dict[str, dict[str, Any]] = {}
     for name, encode in encoders.items():
         ours = heard(train, progress(learnt, f"phones, {name}", unit="utt"), encode)
         theirs = heard(test, scored, encode)
-        codes, phones = theirs.joined()
+        codes, phones = np.concatenate(theirs.codes), np.concatenate(theirs.labels)
         speech = is_speech(phones)
         pairs = (
             (unit_boundaries(row, is_speech(labels), frame_seconds), true)
             for row, labels, true in zip(theirs.codes, theirs.labels, theirs.boundaries, strict=True)
         )
         found[name] = {
-            **asdict(phone_accuracy(*ours.joined(), codes, phones, codec.codes)),
+            **asdict(phone_accuracy(ours.codes, ours.labels, theirs.codes, theirs.labels, codec.codes)),
             **asdict(purity(codes[speech], phones[speech])),
             "boundaries": asdict(boundary_scores(pairs)),
         }
@@ -105,7 +111,3 @@ class Heard(NamedTuple):
     """The phone of each frame."""
     boundaries: list[np.ndarray]
     """Seconds at which one phone gives way to another."""
-
-    def joined(self) -> tuple[np.ndarray, np.ndarray]:
-        """Codes and labels of all frames."""
-        return np.concatenate(self.codes), np.concatenate(self.labels)

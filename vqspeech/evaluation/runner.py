@@ -3,10 +3,13 @@
 import json
 import shlex
 import sys
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import vqspeech
+from vqspeech.errors import UsageError, did_you_mean
 from vqspeech.evaluation.description import (
     describe_data,
     describe_environment,
@@ -14,10 +17,12 @@ from vqspeech.evaluation.description import (
     describe_preparation,
     describe_sample,
 )
+from vqspeech.evaluation.discrimination import measure_abx, measure_speaker
 from vqspeech.evaluation.figures import draw_samples
 from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
+from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import or_missing
-from vqspeech.evaluation.representation import measure_codes, measure_phones
+from vqspeech.evaluation.representation import fit_baseline, measure_codes, measure_phones
 from vqspeech.evaluation.resynthesis import measure_nearest, measure_similarity, measure_words
 from vqspeech.evaluation.samples import (
     Excerpt,
@@ -35,6 +40,9 @@ from vqspeech.files import atomic_write
 from vqspeech.training.log import read_metrics
 
 Results = dict[str, Any]
+OF_CODES = ("bits", "bound", "no_codes", "codes", "phones", "abx", "speaker", "speed")
+OF_SAMPLES = ("nearest", "similarity", "words")
+MEASURES = OF_CODES + OF_SAMPLES
 
 
 def evaluate(
@@ -46,6 +54,7 @@ def evaluate(
     parallel: Path | None = None,
     no_codes: Path | None = None,
     prior: Path | None = None,
+    measures: Collection[str] = MEASURES,
     units_only: bool = False,
     skip_bad: bool = False,
     command: str | None = None,
@@ -58,21 +67,26 @@ def evaluate(
 ) -> Results:
     """Measure the model folder `model` on the data dir `data`, with baselines fitted to `train_data`.
 
-    Writes `out/results.json`, `out/RESULTS.md` and, unless `units_only`, wavs and figures. Every choice of
+    Writes `out/results.json`, `out/RESULTS.md` and, for the measures of `OF_SAMPLES`, wavs and figures. Every choice of
     utterances is by hash; a measure that lacks something leaves `{"missing": reason}` in its place.
 
     `unseen`: data dir of speakers that the model does not know, sources of half of the conversions.
     `parallel`: data dir of texts that several speakers read, sources of the others instead of `data`.
     `no_codes`: model folder of the same decoder trained without codes.
     `prior`: folder of priors over the model's units, for the whole bound.
+    `measures`: those to take, of `MEASURES`; with `units_only` those of samples are left out.
     `command`: what remakes the table; by default this process's command line.
     `whisper`: local model folder for the word error rate; by default `$VQSPEECH_WHISPER`.
     `copies`, `conversions`, `seconds`: number and greatest length of the samples.
     `utterances`: so many of each data dir, at most, to measure codes and phones on.
 
     Raises VqspeechError for a model or data that cannot be read; with `skip_bad` unreadable utterances are
-    counted instead.
+    counted instead. Raises UsageError for an unknown measure.
     """
+    for name in measures:
+        if name not in MEASURES:
+            raise UsageError(f"unknown measure {name!r}{did_you_mean(name, MEASURES)} (one of {', '.join(MEASURES)})")
+    sampling = not units_only and any(name in measures for name in OF_SAMPLES)
     codec = vqspeech.load(model)
     temperature = codec.temperature if temperature is None else temperature
 
@@ -82,25 +96,44 @@ def evaluate(
     test, train, strangers, shared = map(speech, (data, train_data, unseen, parallel))
     sides = {"train": train, "test": test, "unseen": strangers, "parallel": shared}
     log = read_metrics(model / METRICS)
+
+    @cache
+    def baseline() -> MfccKMeans:
+        return fit_baseline(codec, train, utterances)
+
+    def taken(measure: dict[str, Callable[[], Results]]) -> Results:
+        return {name: or_missing(take) for name, take in measure.items() if name in measures}
+
     results: Results = {
         "command": command or shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         **describe_environment(),
         "model": describe_model(codec, model, log),
-        "bits": or_missing(lambda: measure_bits(codec, test)),
-        "bound": or_missing(lambda: measure_bound(codec, test, prior)),
-        "no_codes": or_missing(lambda: measure_no_codes(codec, model, no_codes)),
-        "codes": or_missing(lambda: measure_codes(codec, test, utterances)),
-        "codes_unseen": or_missing(lambda: measure_codes(codec, strangers, utterances)) if strangers else None,
-        "phones": or_missing(lambda: measure_phones(codec, train, test, utterances)),
-        "speed": or_missing(lambda: measure_speed(codec, test, log, sampling=not units_only)),
+        **taken(
+            {
+                "bits": lambda: measure_bits(codec, test),
+                "bound": lambda: measure_bound(codec, test, prior),
+                "no_codes": lambda: measure_no_codes(codec, model, no_codes),
+                "codes": lambda: measure_codes(codec, test, utterances),
+                "phones": lambda: measure_phones(codec, train, test, utterances, baseline),
+                "abx": lambda: measure_abx(codec, test, utterances, baseline),
+                "speaker": lambda: measure_speaker(codec, train, test, utterances, baseline),
+                "speed": lambda: measure_speed(codec, test, log, sampling),
+            }
+        ),
     }
-    if not units_only:
+    if strangers and "codes" in measures:
+        results["codes_unseen"] = or_missing(lambda: measure_codes(codec, strangers, utterances))
+    if sampling:
         pairs = _choose_pairs(train, test, strangers, shared, copies, conversions, seconds)
         samples = make_samples(codec, pairs, temperature, out / "wav")
         results |= {
-            "nearest": or_missing(lambda: measure_nearest(samples, codec.sample_rate)),
-            "similarity": or_missing(lambda: measure_similarity(samples, train, strangers)),
-            "words": or_missing(lambda: measure_words(samples, codec.sample_rate, whisper)),
+            **taken(
+                {
+                    "nearest": lambda: measure_nearest(samples, codec.sample_rate),
+                    "similarity": lambda: measure_similarity(samples, train, strangers),
+                    "words": lambda: measure_words(samples, codec.sample_rate, whisper),
+                }
+            ),
             "sampling": {"temperature": temperature, "seconds": seconds, "folder": str(out / "wav")},
             "samples": [describe_sample(sample, out / "wav") for sample in samples],
             "figures": [str(path) for path in draw_samples(samples, codec.sample_rate, out / "figures")],

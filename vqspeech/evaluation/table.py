@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +62,33 @@ def _preparation(preparation: Results | None) -> list[str]:
 
 
 def _measures(results: Results) -> Iterator[Row]:
-    yield from _likelihood(results["bits"], results["no_codes"])
-    yield from _bound(results.get("bound", {"missing": ""}))  # not in results of an earlier version
-    yield from _codes(results["codes"], results["codes_unseen"], 16 * results["model"]["sample_rate"])
-    yield from _phones(results["phones"])
-    if "samples" in results:
-        yield from _nearest(results["nearest"])
-        yield from _similarity(results["similarity"])
-        yield from _words(results["words"])
-    yield from _speed(results["speed"])
+    rows = {
+        "bits": _bits,
+        "bound": _bound,
+        "no_codes": _no_codes,
+        "codes": partial(_codes, unseen=results.get("codes_unseen"), pcm_bitrate=16 * results["model"]["sample_rate"]),
+        "phones": _phones,
+        "abx": _abx,
+        "speaker": _speaker,
+        "nearest": _nearest,
+        "similarity": _similarity,
+        "words": _words,
+        "speed": _speed,
+    }
+    for name, rows_of in rows.items():
+        if name in results:
+            yield from rows_of(results[name])
 
 
-def _likelihood(bits: Results, no_codes: Results) -> Iterator[Row]:
+def _bits(bits: Results) -> Iterator[Row]:
     if "missing" in bits:
         yield "bits per sample", "-", bits["missing"]
     else:
         beside = f"shuffled codes {bits['shuffled']:.2f}, zeroed codes {bits['zeroed']:.2f}"
         yield "bits per sample", f"{bits['true']:.2f}", beside
+
+
+def _no_codes(no_codes: Results) -> Iterator[Row]:
     if "missing" in no_codes:
         yield "bits per sample against training without codes", "-", no_codes["missing"]
     else:
@@ -126,7 +137,7 @@ def _phones(phones: Results) -> Iterator[Row]:
         return
     yield (
         name,
-        _percent(phones["accuracy"]),
+        _percent(phones["accuracy"]) + _interval(phones, "accuracy"),
         f"commonest of {phones['phones']} phones {_percent(phones['commonest'])}, "
         f"random codes {_percent(phones['random'])}, MFCC k-means {_percent(phones['mfcc_kmeans'])}",
     )
@@ -140,9 +151,40 @@ def _phones(phones: Results) -> Iterator[Row]:
     )
     yield (
         "unit boundaries at those of phones within 20 ms, F1",
-        f"{phones['boundaries']['f1']:.2f}",
+        f"{phones['boundaries']['f1']:.2f}" + _interval(phones["boundaries"], "f1", percent=False),
         f"MFCC k-means {beside['boundaries']['f1']:.2f}",
     )
+
+
+def _abx(errors: Results) -> Iterator[Row]:
+    name = "ABX error of triphones within, across speakers"
+    if "missing" in errors:
+        yield name, "-", errors["missing"]
+        return
+    beside = errors["beside"]
+    for own, title, others in (
+        ("codes", "codes by edits", {"mfcc_kmeans": "MFCC k-means", "random": "random codes"}),
+        ("vectors", "their vectors by angle", {"mfcc": "MFCC", "log_mel": "log-mel"}),
+    ):
+        if own in errors:
+            baselines = (f"{title} {_within_across(beside[name])}" for name, title in others.items())
+            yield f"{name}, {title}", _within_across(errors[own], intervals=True), "; ".join(baselines)
+
+
+def _within_across(errors: Results, intervals: bool = False) -> str:
+    return ", ".join(
+        "-" if errors[name] is None else _percent(errors[name]) + (_interval(errors, name) if intervals else "")
+        for name in ("within", "across")
+    )
+
+
+def _speaker(probe: Results) -> Iterator[Row]:
+    name = "speaker named by a linear probe from two seconds of codes (less is better)"
+    if "missing" in probe:
+        yield name, "-", probe["missing"]
+        return
+    beside = f"MFCC k-means {_percent(probe['beside']['accuracy'])}, chance {_percent(probe['chance'])}"
+    yield name, _percent(probe["accuracy"]) + _interval(probe, "accuracy"), beside
 
 
 def _purity(scores: Results) -> str:
@@ -194,7 +236,7 @@ def _words(words: Results) -> Iterator[Row]:
     for kind in ("copies", "conversions"):
         if scores := words[kind]:
             name = f"word error rate of {kind} ({words['judge']})"
-            result = f"{_percent(scores['wer'])} of {scores['utterances']}"
+            result = f"{_percent(scores['wer'])}{_interval(scores, 'wer')} of {scores['utterances']}"
             yield name, result, f"originals {_percent(words['originals']['wer'])}"
 
 
@@ -236,6 +278,14 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
+
+
+def _interval(scores: Results, name: str, percent: bool = True) -> str:
+    """The 95 % interval in brackets; nothing in results of an earlier version, which have none."""
+    if f"{name}_interval" not in scores:
+        return ""
+    low, high = scores[f"{name}_interval"]
+    return f" ({100 * low:.1f} to {_percent(high)})" if percent else f" ({low:.2f} to {high:.2f})"
 
 
 def main() -> None:

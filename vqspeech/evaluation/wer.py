@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vqspeech.evaluation.bootstrap import Interval, interval, ratio
 from vqspeech.evaluation.missing import CannotMeasure
 
 PACKAGES = {
@@ -28,7 +29,9 @@ class ErrorRates:
     """Errors over all utterances, per reference word and per reference character."""
 
     wer: float
+    wer_interval: Interval
     cer: float
+    cer_interval: Interval
     utterances: int
 
 
@@ -78,5 +81,10 @@ def error_rates(references: Mapping[str, str], transcripts: Mapping[str, str]) -
     pairs = [(reference, text) for reference, text in pairs if reference]
     if not pairs:
         raise CannotMeasure("no utterance with words")
-    expected, heard = map(list, zip(*pairs, strict=True))
-    return ErrorRates(jiwer.wer(expected, heard), jiwer.cer(expected, heard), len(pairs))
+    rates = []
+    for compare in (jiwer.process_words, jiwer.process_characters):
+        found = [compare(reference, text) for reference, text in pairs]
+        wrong = [one.substitutions + one.deletions + one.insertions for one in found]
+        said = [one.hits + one.substitutions + one.deletions for one in found]
+        rates += [sum(wrong) / sum(said), interval(np.stack([wrong, said], axis=1), ratio)]
+    return ErrorRates(*rates, len(pairs))
