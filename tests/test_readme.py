@@ -75,6 +75,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         "docs/units.md",
         "docs/bottlenecks.md",
         "docs/conversion.md",
+        "docs/evaluation.md",
     ],
 )
 def test_every_link_leads_somewhere(readme: str) -> None:

@@ -108,6 +108,14 @@ def test_help_tells_every_flag_and_imports_nothing_heavy(command: str):
     assert "None" not in done.stdout
 
 
+def test_align_names_a_data_dir_without_texts(run: Run, tmp_path: Path):
+    make_data_dir(tmp_path / "data")
+    code, out, err = run("align", "--data", tmp_path / "data", "--out", tmp_path / "labels")
+    assert (code, out) == (1, "")
+    assert one_line(err) == f"vqspeech-align: error: {tmp_path / 'data' / 'text'}: no text to align with"
+    assert not (tmp_path / "labels").exists()
+
+
 def test_train_help_lists_the_settings(run: Run):
     _, out, _ = run("train", "--help")
     assert "--training.max_minutes" in out
@@ -486,6 +494,9 @@ def test_evaluate_hands_over_what_it_was_told(run: Run, handed_over: Remember):
     }
     expected = {**folders, "units_only": True, "copies": 3, "seconds": 2.0, "skip_bad": False, "unseen": None}
     assert expected.items() <= told.items()
+    assert "abx" in told["measures"] and "words" in told["measures"]
+    run("evaluate", *arguments.split(), "--measures", "codes,abx")
+    assert told["measures"] == ["codes", "abx"]
 
 
 def test_prepare_makes_data_directories_of_a_folder_of_speakers(run: Run, tmp_path: Path):

@@ -126,6 +126,9 @@ def test_without_texts_words_or_pocketsphinx_one_line_says_so(
 ) -> None:
     with pytest.raises(VqspeechError, match=r"data/text: no text"):
         align_data_dir(replace(data, texts={}), tmp_path / "labels")
+    with pytest.raises(VqspeechError, match="no utterance could be aligned; a_001, for one: no pronunciation of qwxz"):
+        align_data_dir(replace(data, texts={"a_001": "qwxz"}), tmp_path / "labels")
+    assert not (data.path / "labels.scp").exists()
     with pytest.raises(VqspeechError, match="without words"):
         aligner.align(np.zeros(16000, np.float32), "...!")
     monkeypatch.setattr(align, "find_spec", lambda name: None)

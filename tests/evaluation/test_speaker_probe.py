@@ -27,10 +27,13 @@ def test_codes_that_hold_the_voice_give_it_away_and_others_do_not(bias: float, l
 
 
 def test_who_speaks_more_counts_for_no_more() -> None:
-    # Of q and r nothing tells them apart from p but how much they speak: naming p always is right for one of two.
-    train = speech(0, 60, 0.0, "p") + speech(1, 6, 0.0, "q")
-    test = speech(2, 200, 0.0, "p") + speech(3, 10, 0.0, "q")
-    assert speaker_probe(train, test, CODES).accuracy < 0.75
+    # p speaks ten times as much, and little tells them apart: who always named p would be right for one of two.
+    def both(seed: int, favourite: float) -> list[Segment]:
+        theirs = [one for one in speech(seed + 1, 24, favourite, "pq") if one.speaker == "q"]
+        return speech(seed, 120, favourite, "p") + theirs
+
+    assert speaker_probe(both(0, 0.05), both(2, 0.05), CODES).accuracy > 0.7
+    assert speaker_probe(both(0, 0.0), both(2, 0.0), CODES).accuracy < 0.7
 
 
 def test_strangers_are_left_out_and_one_speaker_is_too_few() -> None:

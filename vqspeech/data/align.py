@@ -106,7 +106,7 @@ def align_data_dir(data: DataDir, out: Path, force: bool = False) -> AlignReport
 
     Times are those of the untrimmed recording, as labels have them: `utt2offset` is added. Label files that are there
     are kept, and so is a `labels.scp`, unless `force` is given. What cannot be aligned is left out and named.
-    Raises VqspeechError for audio that cannot be read and for data without any text.
+    Raises VqspeechError for audio that cannot be read, for data without any text and when nothing can be aligned.
     """
     if not data.texts:
         raise VqspeechError(f"{data.path / 'text'}: no text to align with")
@@ -126,6 +126,9 @@ def align_data_dir(data: DataDir, out: Path, force: bool = False) -> AlignReport
             _write_labels(path, phones, data.utt2offset.get(utterance, 0.0))
             report.aligned += 1
         found[utterance] = path
+    if not found:
+        utterance, reason = next(iter(report.left_out.items()))
+        raise VqspeechError(f"{data.path}: no utterance could be aligned; {utterance}, for one: {reason}")
     _name_labels(data, found, force)
     say(f"align: {report.aligned} aligned, {report.kept} kept, {len(report.left_out)} left out")
     return report

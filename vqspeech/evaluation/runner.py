@@ -117,7 +117,7 @@ def evaluate(
                 "phones": lambda: measure_phones(codec, train, test, utterances, baseline),
                 "abx": lambda: measure_abx(codec, test, utterances, baseline),
                 "speaker": lambda: measure_speaker(codec, train, test, utterances, baseline),
-                "speed": lambda: measure_speed(codec, test, log, sampling),
+                "speed": lambda: measure_speed(codec, test, log, sampling=not units_only),
             }
         ),
     }

@@ -65,7 +65,7 @@ def speaker_probe(train: Sequence[Segment], test: Sequence[Segment], codes: int)
     train, test = ([one for one in side if one.speaker in speakers] for side in (train, test))
 
     probe = GridSearchCV(
-        LogisticRegression(class_weight="balanced", max_iter=1000),
+        LogisticRegression(max_iter=1000),
         {"C": STRENGTHS},
         scoring="balanced_accuracy",
         cv=StratifiedGroupKFold(FOLDS),
