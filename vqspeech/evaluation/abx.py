@@ -138,7 +138,7 @@ def _interval(figure: float, values: np.ndarray) -> Interval:
     A draw lacks a third of the utterances, and whole contexts with them, so that its mean is one over other contexts.
     What that alone makes of the mean is taken off.
     """
-    return percentiles(values - np.nanmean(values) + figure)
+    return percentiles(np.clip(values - np.nanmean(values) + figure, 0, 1))
 
 
 def _mean(values: Sequence[np.ndarray]) -> np.ndarray:
