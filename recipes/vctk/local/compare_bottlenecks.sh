@@ -67,7 +67,7 @@ compare() { # <name> <seed> <model folder>
   esac
   $train_cmd "$model/log/evaluate.log" \
     vqspeech-evaluate --model "$model" --data "$data/test" --train-data "$data/train" --out "$model/results" \
-    --units-only ${prior[@]+"${prior[@]}"}
+    --measures bits,bound,codes,phones ${prior[@]+"${prior[@]}"}
 }
 
 for seed in $seeds; do
