@@ -111,3 +111,28 @@ def test_kmeans_leaves_no_code_without_frames() -> None:
 def test_lookup_returns_the_codes_vectors() -> None:
     made = quantizer()
     assert torch.equal(made.lookup(torch.tensor([[1, 0]])), torch.tensor([[[4.0, 0.0], [0.0, 0.0]]]))
+
+
+def test_three_steps_equal_vector_quantize_pytorch() -> None:
+    library = pytest.importorskip("vector_quantize_pytorch")
+    torch.manual_seed(0)
+    config = BottleneckConfig(codes=8, dim=4, normalise="none", restart=0.0, beta=0.25, ema_decay=0.9)
+    made = VectorQuantizer(config).train()
+    made.total.copy_(made.codebook)
+    made.started.fill_(1)
+    theirs = library.VectorQuantize(
+        dim=4, codebook_size=8, decay=0.9, commitment_weight=0.25, threshold_ema_dead_code=0, rotation_trick=False
+    ).train()
+    theirs._codebook.embed.copy_(made.codebook)
+    theirs._codebook.embed_avg.copy_(made.codebook)
+    theirs._codebook.cluster_size.fill_(1)
+    theirs._codebook.initted.fill_(True)
+    for _ in range(3):
+        latents = torch.randn(2, 4, 50)
+        ours = made(latents)
+        quantised, indices, commitment = theirs(latents.transpose(1, 2))
+        assert torch.equal(ours.indices, indices)
+        # It smooths the counts a little.
+        assert torch.allclose(ours.latents, quantised.transpose(1, 2), atol=1e-4)
+        assert ours.losses["commitment"].item() == pytest.approx(commitment.item(), abs=1e-5)
+        assert torch.allclose(made.codebook, theirs._codebook.embed[0], atol=1e-4)
