@@ -214,8 +214,8 @@ class ModelConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class TrainingConfig(_Checked):
-    """How a model is trained."""
+class LoopConfig(_Checked):
+    """How anything is trained."""
 
     max_steps: int = 100_000
     """Steps after which training ends."""
@@ -225,8 +225,6 @@ class TrainingConfig(_Checked):
     """Steps after which training stops early, with the learning rates of the whole budget; 0 for never."""
     batch_size: int = 8
     """Crops per step, shared among the devices."""
-    crop: int = 3840
-    """Samples per crop; rounded up to a multiple of the hop."""
     learning_rate: float = 1e-3
     """Peak learning rate of AdamW."""
     warmup_steps: int = 200
@@ -239,26 +237,39 @@ class TrainingConfig(_Checked):
     """Largest norm of the gradient."""
     weight_ema: float = 0.999
     """Decay per step of the averaged weights, which are the ones saved for use."""
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     log_every: int = 50
     """Steps between training log lines."""
     eval_every: int = 500
-    """Steps between evaluations on dev speech, each followed by a checkpoint."""
+    """Steps between evaluations on held-out data, each followed by a checkpoint."""
     keep: int = 2
     """Checkpoints kept, the newest ones; the best model is kept besides."""
+    seed: int = 1
+    """Seed of the weights, the crops and every draw in training."""
+
+    def __post_init__(self) -> None:
+        self._at_least(1, "max_steps", "batch_size", "log_every", "eval_every", "keep")
+        self._at_least(0, "max_minutes", "stop_steps", "learning_rate", "warmup_steps")
+
+
+@dataclass(frozen=True)
+class TrainingConfig(LoopConfig):
+    """How a model is trained."""
+
+    crop: int = 3840
+    """Samples per crop; rounded up to a multiple of the hop."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     eval_seconds: float = 24.0
     """Dev speech per evaluation, in seconds."""
     audio_seconds: float = 0.0
     """Length of the copy-synthesis sample in tensorboard at each evaluation; 0 for none."""
     workers: int = 0
     """Processes that read audio ahead; 0 reads between steps."""
-    seed: int = 1
-    """Seed of the weights, the crops and every draw in training."""
 
     def __post_init__(self) -> None:
-        self._at_least(1, "max_steps", "batch_size", "crop", "log_every", "eval_every", "keep")
-        self._at_least(0, "max_minutes", "stop_steps", "learning_rate", "warmup_steps", "workers", "audio_seconds")
+        super().__post_init__()
+        self._at_least(1, "crop")
+        self._at_least(0, "workers", "audio_seconds")
 
 
 @dataclass(frozen=True)
@@ -289,21 +300,27 @@ class PriorConfig(_Checked):
 
 
 @dataclass(frozen=True)
+class CodeTrainingConfig(LoopConfig):
+    """How a prior is trained."""
+
+    max_steps: int = 5000
+    weight_decay: float = 0.01
+    weight_ema: float = 0.99
+    log_every: int = 250
+    crop: int = 512
+    """Codes per crop."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._at_least(1, "crop")
+
+
+@dataclass(frozen=True)
 class PriorTraining:
-    """A prior and how it is trained; a crop is counted in codes."""
+    """A prior and how it is trained."""
 
     model: PriorConfig = field(default_factory=PriorConfig)
-    training: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig(
-            max_steps=5000,
-            batch_size=8,
-            crop=512,
-            learning_rate=1e-3,
-            weight_decay=0.01,
-            weight_ema=0.99,
-            log_every=250,
-        )
-    )
+    training: CodeTrainingConfig = field(default_factory=CodeTrainingConfig)
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,12 @@ class _Parser(ArgumentParser):
 
     def add_settings(self, settings: Any, prefix: str = "") -> None:
         """Add a dotted flag, kept as text, for each key of a dataclass's defaults; its docstring is the help."""
-        document = docstring_parser.parse_from_object(type(settings))
+        help: dict[str, str] = {}
+        # The most general class first.
+        for cls in filter(dataclasses.is_dataclass, reversed(type(settings).__mro__)):
+            document = docstring_parser.parse_from_object(cls)
+            help |= {param.arg_name: param.description for param in document.params}
         group = self.add_argument_group(document.short_description.rstrip("."))
-        help = {param.arg_name: param.description for param in document.params}
         for field in dataclasses.fields(settings):
             flag, value = f"--{prefix}{field.name}", getattr(settings, field.name)
             if dataclasses.is_dataclass(value):

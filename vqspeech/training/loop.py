@@ -12,7 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from vqspeech.config import TrainingConfig
+from vqspeech.config import LoopConfig
 from vqspeech.errors import VqspeechError
 from vqspeech.progress import progress, say
 from vqspeech.training.checkpoint import load_state, newest_state, save_state
@@ -55,7 +55,7 @@ class Task(Protocol):
 class Budget:
     """Steps and minutes, and how much of them is spent; all ranks go by the clock of the first."""
 
-    def __init__(self, settings: TrainingConfig, fabric: Fabric, minutes: float) -> None:
+    def __init__(self, settings: LoopConfig, fabric: Fabric, minutes: float) -> None:
         self.settings, self.fabric = settings, fabric
         self.started = time.monotonic() - 60 * minutes
 
@@ -83,7 +83,7 @@ class Budget:
         return (self.settings.stop_steps or self.settings.max_steps) - first
 
 
-def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume: bool) -> None:
+def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: bool) -> None:
     """Train until the budget of steps or minutes is spent.
 
     All randomness of step s is seeded by the seed and s, so a resumed run continues as if never stopped (with a budget
@@ -174,7 +174,7 @@ def fit(task: Task, settings: TrainingConfig, fabric: Fabric, out: Path, resume:
                 interrupt.leave()
 
 
-def _rate(step: int, share: float, settings: TrainingConfig) -> float:
+def _rate(step: int, share: float, settings: LoopConfig) -> float:
     """The learning rate as a share of its peak: a linear rise, then half a cosine over the budget."""
     rise = min(1.0, (step + 1) / max(1, settings.warmup_steps))
     fall = settings.final_rate + (1 - settings.final_rate) * (1 + math.cos(math.pi * share)) / 2
