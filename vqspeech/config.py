@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import reprlib
 import types
 from dataclasses import dataclass, field
@@ -409,14 +410,15 @@ def _parse(hint: Any, value: Any, where: str) -> Any:
         return tuple(_parse(get_args(hint)[0], entry, where) for entry in value)
     if get_origin(hint) in (Union, types.UnionType):
         return None if value is None else _parse(get_args(hint)[0], value, where)
-    if hint is float and type(value) is int:
-        return float(value)
-    if hint is float and isinstance(value, str):
+    if hint is float and type(value) in (int, float, str):
         # YAML 1.1 reads 1e-3 as text: it wants a dot.
         try:
-            return float(value)
-        except ValueError:
-            pass
+            number = float(value)
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+        raise ConfigError(f"{where}: expected float, found {_shown(value)}")
     if type(value) is not hint:
         raise ConfigError(f"{where}: expected {hint.__name__}, found {_shown(value)}")
     return value

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from vqspeech.config import BottleneckConfig, ConfigError, DecoderConfig, EncoderConfig, ModelConfig
+from vqspeech.models.bottleneck import Feedback
 from vqspeech.models.vqvae import VQVAE
 
 
@@ -99,12 +100,25 @@ def test_a_codes_signal_is_the_likelihood_of_the_samples_that_it_bears_on() -> N
 
 
 def test_losses_of_frames_are_spread_over_their_samples() -> None:
-    model = estimator()
+    model = estimator("gumbel")
     waveform = torch.rand(2, 640) - 0.5
     log_posterior = model.bottleneck.log_posterior(model.encoder(waveform))
     entropy = torch.distributions.Categorical(logits=log_posterior).entropy()
     output = model(waveform, torch.tensor([0, 1]))
     assert output.losses["kl"].item() == pytest.approx(0.5 * (math.log(8) - entropy.mean().item()) / 32, rel=1e-4)
+
+
+def test_the_estimators_losses_and_weights_are_used_as_they_are() -> None:
+    model, decoded = estimator("vimco"), []
+    weights = torch.rand(3, 2, 20).softmax(0)
+    model.bottleneck.learn = lambda *_: Feedback(weights, {"score": torch.tensor(6.4)})
+    likelihood = model.negative_log_likelihood
+    model.negative_log_likelihood = lambda *given: decoded.append(likelihood(*given)) or decoded[-1]
+    output = model(torch.rand(2, 640) - 0.5, torch.tensor([0, 1]))
+    # A hop of 32.
+    assert output.losses["score"].item() == pytest.approx(0.2)
+    nll = decoded[0].view(3, 2, 20, 32)
+    assert torch.allclose(output.nll, (weights.unsqueeze(3) * nll).sum(0).flatten(1), atol=1e-5)
 
 
 def test_draws_meet_the_same_jitter_and_the_same_gaps() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vqspeech.config import PriorConfig, PriorTraining, TrainingConfig
+from vqspeech.config import CodeTrainingConfig, PriorConfig, PriorTraining
 from vqspeech.errors import VqspeechError
 from vqspeech.training.prior import train_prior
 from vqspeech.units.prior import load_priors
@@ -15,7 +15,9 @@ from vqspeech.units.store import write_units
 INFO = {"codes": 6, "hop": 64, "sample_rate": 16000, "model_sha256": "0" * 64}
 CONFIG = PriorTraining(
     model=PriorConfig(width=16, layers=1, heads=2, window=8, dropout=0.0),
-    training=TrainingConfig(max_steps=120, batch_size=4, crop=24, learning_rate=1e-2, warmup_steps=5, eval_every=60),
+    training=CodeTrainingConfig(
+        max_steps=120, batch_size=4, crop=24, learning_rate=1e-2, warmup_steps=5, eval_every=60
+    ),
 )
 
 

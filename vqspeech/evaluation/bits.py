@@ -6,9 +6,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vqspeech.models.vqvae import VQVAE, Codes, within
+from vqspeech.models.vqvae import VQVAE, within
 
 Choice = Literal["true", "shuffled", "zeroed", "drawn"]
+DRAW_SEED = 0
 
 
 @torch.no_grad()
@@ -23,12 +24,12 @@ def bits_per_sample(
     """Mean of -log2 p(sample | past, codes, speaker) over waveforms `[B, T]` with speaker numbers `[B]`.
 
     `codes`: the waveform's own, another one's (the next in the batch: at least two utterances), or none (zeros instead
-    of the codes' vectors). The better the true codes against the others, the more the decoder relies on them. Of a
-    Gaussian posterior its own is the mean; `drawn` is a draw, the same each time, as the bound has it.
+    of the codes' vectors). The better the true codes against the others, the more the decoder relies on them. Its own
+    are the likeliest; `drawn` are drawn from the posterior, the same each time, as the bound has it.
     `lengths [B]` leaves out padding. Source: Oord et al. 2017, section 4.3 (the bound) and 4.1 (bits/dim).
     """
-    noise = torch.Generator().manual_seed(0)
-    latents = torch.cat([_latents(model.encode(part), codes, noise) for part in waveforms.split(batch_size)])
+    generator = torch.Generator().manual_seed(DRAW_SEED) if codes == "drawn" else None
+    latents = torch.cat([model.encode(part, generator).latents for part in waveforms.split(batch_size)])
     if codes == "shuffled":
         latents = latents.roll(1, dims=0)
     elif codes == "zeroed":
@@ -41,9 +42,3 @@ def bits_per_sample(
         nll = model.negative_log_likelihood(waveforms[part], latents[part], speakers[part])
         nats += float(nll[within(lengths[part], nll.shape[1])].double().sum())
     return nats / float(lengths.sum()) / math.log(2)
-
-
-def _latents(codes: Codes, choice: Choice, noise: torch.Generator) -> Tensor:
-    if choice != "drawn" or codes.deviation is None:
-        return codes.latents
-    return codes.latents + codes.deviation * torch.randn(codes.latents.shape, generator=noise).to(codes.latents.device)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqspeech.evaluation.bits import bits_per_sample
+from vqspeech.evaluation.bits import DRAW_SEED, bits_per_sample
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
 from vqspeech.training.log import read_metrics
@@ -37,15 +37,21 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
     """The whole bound in bits per sample, `-log2 p(x | z)` and what the codes z cost, on the crops of `measure_bits`.
 
     `given_codes` is the first term, `codes` the second and `bound` their sum, both by the name of the prior: those of
-    the folder `prior` for codes, the normal distribution for a Gaussian posterior, whose z is drawn.
+    the folder `prior` for codes, the normal distribution for a Gaussian posterior. z is drawn where the posterior q is
+    more than one point, and then costs `log2 q(z | x) - log2 p(z)`. Every crop counts as a beginning.
     Raises CannotMeasure where no prior is known. Source: Oord et al. 2017, section 3.1.
     """
+
+    import torch
 
     waveforms, speakers = _crops(codec, speech)
     if codec.model.bottleneck.discrete:
         if prior is None:
             raise CannotMeasure("no prior was given")
-        per_frame = _prior_bits(codec, waveforms, speakers, prior)
+        codes = codec.model.encode(waveforms, torch.Generator().manual_seed(DRAW_SEED))
+        entropy = 0.0 if codes.kl is None else math.log2(codec.codes) - float(codes.kl) / math.log(2)
+        found = _prior_bits(codec, codes.indices, speakers, prior)
+        per_frame = {name: bits - entropy for name, bits in found.items()}
     else:
         codes = codec.model.encode(waveforms)
         if codes.kl is None:
@@ -56,15 +62,15 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
     return {"given_codes": given, "codes": cost, "bound": {name: given + bits for name, bits in cost.items()}}
 
 
-def _prior_bits(codec: "Codec", waveforms: "Tensor", speakers: "Tensor", folder: Path) -> dict[str, float]:
-    """Bits per code of the codes of waveforms `[B, T]`, by the name of the prior."""
+def _prior_bits(codec: "Codec", indices: "Tensor", speakers: "Tensor", folder: Path) -> dict[str, float]:
+    """Bits per code of the codes `[B, N]`, by the name of the prior."""
     from vqspeech.evaluation.prior import bits_per_code
     from vqspeech.units.model import model_sha256
     from vqspeech.units.prior import SCHEMES, check_prior, load_priors
 
     priors = load_priors(folder)
     check_prior(priors, model_sha256(codec), folder)
-    codes = list(codec.model.encode(waveforms).indices.cpu().numpy())
+    codes = list(indices.cpu().numpy())
     names = [codec.speakers[row] for row in speakers.tolist()]
     rows = [priors.speakers.index(name) if name in priors.speakers else -1 for name in names]
     return {scheme: bits_per_code(priors[scheme], codes, rows) for scheme in SCHEMES}

@@ -23,9 +23,7 @@ class Codes:
     metrics: dict[str, Tensor]
     """What the bottleneck tells of itself, such as the distance of frames to their codes."""
     kl: Tensor | None = None
-    """Divergence of the posterior from the prior in nats a frame, where the bottleneck has one."""
-    deviation: Tensor | None = None
-    """`[B, D, N]`, of a Gaussian posterior with the latents as its mean."""
+    """Divergence of the posterior from the uniform or the normal prior in nats a frame, where it is no single point."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +63,16 @@ class VQVAE(nn.Module):
         self.decoder = WaveNet(config.decoder)
 
     @torch.no_grad()
-    def encode(self, waveform: Tensor) -> Codes:
-        """Waveforms `[B, T]` in [-1, 1] -> codes of `N = ceil(T / hop)` frames."""
+    def encode(self, waveform: Tensor, generator: torch.Generator | None = None) -> Codes:
+        """Waveforms `[B, T]` in [-1, 1] -> codes of `N = ceil(T / hop)` frames.
+
+        With a generator they are drawn where the bottleneck's posterior is more than one point.
+        """
         # Half precision would flip a code in fifty: codes are always computed in float32.
         with torch.autocast(waveform.device.type, enabled=False):
-            quantized = self.bottleneck(self.encoder(waveform))
-        return Codes(
-            quantized.indices, quantized.latents, quantized.metrics, kl=quantized.kl, deviation=quantized.deviation
-        )
+            latents = self.encoder(waveform)
+            found = self.bottleneck(latents) if generator is None else self.bottleneck.drawn(latents, generator)
+        return Codes(found.indices, found.latents, found.metrics, found.kl)
 
     @torch.no_grad()
     def conditioning(self, codes: Tensor, speaker: Tensor) -> Tensor:

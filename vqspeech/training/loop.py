@@ -152,8 +152,8 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                 if not math.isfinite(values["loss"] + values["gradient_norm"]):
                     raise VqspeechError(
                         f"{out}: at step {done} the loss is {values['loss']:g} with a gradient of norm "
-                        f"{values['gradient_norm']:g}: --resume with a lower --training.learning_rate or with "
-                        "--training.precision 32-true"
+                        f"{values['gradient_norm']:g}: --resume with a lower --training.learning_rate"
+                        + (" or with --training.precision 32-true" if hasattr(settings, "precision") else "")
                     )
             if evaluate and fabric.is_global_zero:
                 with fabric.autocast():

@@ -20,6 +20,7 @@ from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.lock import locked
 from vqspeech.models.bottleneck import Bottleneck
+from vqspeech.models.bottleneck.codebook import CodebookBottleneck
 from vqspeech.models.vqvae import VQVAE, Codes, within
 from vqspeech.progress import say
 from vqspeech.synthesis import sample
@@ -86,6 +87,7 @@ class VQVAETask:
     def evaluate(self, module: nn.Module) -> dict[str, Any]:
         """Bits per sample with true, shuffled and zeroed codes; use of the codes."""
         model: VQVAE = module.model
+        self._follow_codes(model)
         model.eval()
         device = next(model.parameters()).device
         waveform, speaker, length = (t.to(device) for t in (self.dev.waveform, self.dev.speaker, self.dev.length))
@@ -95,8 +97,8 @@ class VQVAETask:
         }
         codes = model.encode(waveform)
         loss = bits["bits_true"]
-        if codes.deviation is not None:
-            # What the mean tells is no guide: with ever more of it both terms of the bound belong together.
+        if codes.kl is not None:
+            # Training minimises the bound, which is about draws; the likeliest codes alone are no guide to it.
             loss = bits_per_sample(model, waveform, speaker, "drawn", length)
             loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
         measures = {"loss": loss, **bits, **_code_measures(codes, model.bottleneck)}
@@ -105,6 +107,12 @@ class VQVAETask:
         self._warn_of_collapse(measures)
         model.train()
         return measures
+
+    def _follow_codes(self, averaged: VQVAE) -> None:
+        """Take learnt codes as they are: where a code was before it was restarted has no part in where it is now."""
+        for ours, theirs in zip(self.module.model.bottleneck.modules(), averaged.bottleneck.modules(), strict=True):
+            if isinstance(ours, CodebookBottleneck) and ours.learnt:
+                theirs.codebook.data.copy_(ours.codebook)
 
     def save(self, module: nn.Module, notes: dict[str, Any]) -> None:
         """Write the model folder."""

@@ -41,7 +41,9 @@ def sample_units(
         if len(begin) >= frames:
             length = len(begin) * codec.hop / codec.sample_rate
             raise VqspeechError(f"prompt {prompt} lasts {length:.2f} s: --seconds has to be more, to go on from it")
-    generators = [torch.Generator().manual_seed((seed + number) % 2**64) for number in range(count)]
+    # Mixed, so that the second sample of one seed is not the first of the next.
+    seeds = [np.random.SeedSequence([seed % 2**64, number]).generate_state(1, np.uint64) for number in range(count)]
+    generators = [torch.Generator().manual_seed(int(state[0])) for state in seeds]
     rows = speaker_rows(priors, speaker, count)
     drawn = sample(priors[scheme], frames, generators, rows, begin, temperature, top_p)
     width = len(str(count))

@@ -48,6 +48,39 @@ def test_a_step_of_training_reaches_the_encoder(name: str, changes: dict[str, ob
     assert all(parameter.grad is not None for parameter in made.bottleneck.parameters())
 
 
+@pytest.mark.parametrize("name", [name for name in LEARNING if name not in ("nvil", "vimco")])
+def test_what_the_decoder_hears_teaches_the_encoder(name: str) -> None:
+    made = model(name).train()
+    made(torch.rand(2, 640) - 0.5, torch.tensor([0, 1])).nll.mean().backward()
+    assert made.encoder.strided[0].conv.weight.grad.any()
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_latents_that_are_no_numbers_make_no_error_of_their_own(name: str) -> None:
+    # The training loop tells of a loss that is no number.
+    made = model(name).bottleneck.train()
+    assert not torch.isfinite(made(torch.full((2, 6, 5), torch.nan)).latents).all() or name in ("nvil", "vimco")
+
+
+@pytest.mark.parametrize("name", BOTTLENECKS)
+def test_draws_are_of_the_posterior_and_the_same_each_time(name: str) -> None:
+    made = model(name).bottleneck.eval()
+    latents = 3 * torch.randn(2, 6, 50)
+    drawn = made.drawn(latents, torch.Generator().manual_seed(1))
+    again, other = (made.drawn(latents, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    assert torch.equal(drawn.latents, again.latents)
+    assert torch.equal(drawn.latents, other.latents) == (drawn.kl is None)
+
+
+@pytest.mark.parametrize("name", ["gumbel", "nvil", "vimco"])
+def test_codes_are_drawn_as_often_as_the_posterior_says(name: str) -> None:
+    made = model(name).bottleneck.eval()
+    latents = torch.randn(1, 6, 1)
+    drawn = made.drawn(latents.expand(1, 6, 20_000), torch.Generator().manual_seed(0))
+    counts = torch.bincount(drawn.indices[0], minlength=8) / 20_000
+    assert torch.allclose(counts, made.log_posterior(latents)[0, 0].exp(), atol=0.015)
+
+
 @pytest.mark.parametrize("changes", [{}, {"normalise": "unit", "code_dim": 2}])
 @pytest.mark.parametrize("name", DISCRETE)
 def test_indices_say_all_that_the_decoder_sees(name: str, changes: dict[str, object]) -> None:

@@ -68,7 +68,26 @@ def test_vimco_weighs_the_decoder_by_the_draws_share_of_the_bound() -> None:
     log_q = LOGITS.log_softmax(1)[torch.arange(FRAMES), codes]
     share = (log_likelihood - log_q).exp()
     assert torch.allclose(weights, share / share.sum(0), atol=1e-6)
-    assert result.kl is None  # its bound holds the posterior already
+    # Its bound holds the posterior already.
+    assert result.kl is None
+    assert set(result.feedback(log_likelihood).losses) == {"score"}
+
+
+def test_vimcos_signal_by_hand() -> None:
+    made = VIMCO(BottleneckConfig(name="vimco", codes=CODES, dim=CODES, draws=3))
+    log_likelihood = torch.tensor([-1.0, -2.5, -0.3]).view(3, 1, 1)
+    log_drawn = torch.tensor([-0.5, -1.2, -2.0]).view(3, 1, 1)
+    log_f = [p - math.log(CODES) - q for p, q in zip((-1.0, -2.5, -0.3), (-0.5, -1.2, -2.0), strict=True)]
+    f = [math.exp(value) for value in log_f]
+    bound = math.log(sum(f) / 3)
+    loss = 0.0
+    for m, log_q in enumerate((-0.5, -1.2, -2.0)):
+        others = [value for n, value in enumerate(log_f) if n != m]
+        geometric_mean = math.exp(sum(others) / 2)
+        without = math.log((sum(f) - f[m] + geometric_mean) / 3)
+        loss -= (bound - without - f[m] / sum(f)) * log_q
+    score = made.learn(torch.zeros(1, CODES, 1), log_drawn, log_likelihood, torch.zeros(())).losses["score"]
+    assert score.item() == pytest.approx(loss, rel=1e-5)
 
 
 def test_nvil_weighs_all_draws_alike_and_its_baseline_learns_the_mean() -> None:
@@ -86,4 +105,16 @@ def test_nvil_weighs_all_draws_alike_and_its_baseline_learns_the_mean() -> None:
     assert torch.allclose(feedback.weights, torch.full_like(feedback.weights, 1 / DRAWS))
     expected = made.mean + made.deviation * made.baseline(latents[:1])[0, 0]
     assert torch.allclose(expected, torch.tensor([-100.0, -50.0]), atol=2)
-    assert result.kl is not None
+
+
+def test_nvils_signal_and_divergence_are_divided_by_a_deviation_above_one() -> None:
+    made = toy(NVIL)
+    for layer in made.baseline[::2]:
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    log_likelihood = torch.tensor([-110.0, -90.0]).view(2, 1, 1)  # mean -100, deviation 10
+    log_drawn = torch.tensor([-0.5, -2.0]).view(2, 1, 1)
+    losses = made.learn(torch.zeros(1, CODES, 1), log_drawn, log_likelihood, torch.tensor(0.7)).losses
+    assert losses["score"].item() == pytest.approx(-(-10 * -0.5 + 10 * -2.0) / 2 / 10, rel=1e-5)
+    assert losses["kl"].item() == pytest.approx(0.7 / 10, rel=1e-5)
+    assert losses["baseline"].item() == pytest.approx(1.0, rel=1e-5)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,6 @@ class Quantized:
     """Scalars to log."""
     kl: Tensor | None = None
     """Mean divergence of the posterior from the prior in nats a frame, where it belongs to the loss."""
-    deviation: Tensor | None = None
-    """`[B, D, N]`, of a Gaussian posterior whose mean the latents are; outside of training, where nothing is drawn."""
     feedback: Callable[[Tensor], Feedback] | None = None
     """Takes log p(the samples that a frame bears on | codes) `[M, B, N]`, for estimators that learn from it."""
 
@@ -52,6 +50,10 @@ class Bottleneck(nn.Module):
     def forward(self, latents: Tensor) -> Quantized:
         """Quantise in training (with gradients, losses and updates of the codes) or evaluation."""
         raise NotImplementedError
+
+    def drawn(self, latents: Tensor, generator: Generator) -> Quantized:
+        """As in evaluation, but a draw of the posterior where that is more than one point (generator on the CPU)."""
+        return self(latents)
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Latents `[B, D, N]` of the codes `[B, N]`."""

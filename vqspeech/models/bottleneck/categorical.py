@@ -13,8 +13,8 @@ from vqspeech.models.bottleneck.base import Bottleneck, Quantized
 class Categorical(Bottleneck):
     """Base of the bottlenecks with a posterior q(k | x) = softmax(W z): codes have vectors of their own.
 
-    The likeliest code is taken outside of training. With the uniform prior the bound of van den Oord et al. 2017
-    (section 3.1) costs `KL = log K - H(q)` nats a frame.
+    The likeliest code is taken outside of training, though the bound is about draws. With the uniform prior the bound
+    of van den Oord et al. 2017 (section 3.1) costs `KL = log K - H(q)` nats a frame.
     """
 
     def __init__(self, config: BottleneckConfig) -> None:
@@ -34,6 +34,14 @@ class Categorical(Bottleneck):
         chosen = self.lookup(indices)
         expected = (log_posterior.exp() @ self.codebook).transpose(1, 2)
         return Quantized(chosen, indices, kl=kl, metrics={"distance": functional.mse_loss(expected, chosen)})
+
+    def drawn(self, latents: Tensor, generator: torch.Generator) -> Quantized:
+        """As `Bottleneck.drawn`."""
+        log_posterior = self.log_posterior(latents)
+        # The largest of log q and Gumbel noise is a draw of q.
+        noise = torch.rand(log_posterior.shape, generator=generator).clamp(1e-20).log().neg().log().neg()
+        indices = (log_posterior + noise.to(log_posterior.device)).argmax(-1)
+        return Quantized(self.lookup(indices), indices, kl=self.kl(log_posterior))
 
     def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
         """Codes for training from latents `[B, D, N]`, log q `[B, N, K]` and its divergence from the prior."""

@@ -1,12 +1,12 @@
 """Codes that lie among the encoder's frames: how they are placed, found, moved along and brought back to life."""
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Bottleneck
+from vqspeech.models.bottleneck.ranks import from_first_rank, sum_over_ranks
 
 
 class CodebookBottleneck(Bottleneck):
@@ -85,7 +85,7 @@ class CodebookBottleneck(Bottleneck):
         """Place the codes by k-means on what training frames `[M, D]` are compared as."""
         if self.config.kmeans:
             frames = self.frames(latents.t().unsqueeze(0))[0].t()
-            self._place(slice(None), _from_first_rank(_kmeans(frames, self.codes)))
+            self._place(slice(None), from_first_rank(_kmeans(frames, self.codes)))
         self.started.fill_(1)
 
     def commitment(self, frames: Tensor, quantised: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,8 +106,8 @@ class CodebookBottleneck(Bottleneck):
         for choice in choices.unbind(1):
             sums.index_add_(0, choice, flat, alpha=share)
         self.started += 1
-        _sum_over_ranks(counts)
-        _sum_over_ranks(sums)
+        sum_over_ranks(counts)
+        sum_over_ranks(sums)
         decay = self.config.ema_decay
         self.usage.lerp_(counts, 1 - decay)
         if not self.learnt:
@@ -117,8 +117,10 @@ class CodebookBottleneck(Bottleneck):
             self.codebook.copy_(torch.where(used, self.total / self.usage.unsqueeze(1), self.codebook))
         dead = (self.usage < self.config.restart * self.usage.mean()).nonzero().squeeze(1)
         if len(dead):
-            frames = flat[torch.randint(len(flat), (len(dead),), device=flat.device)]
-            self._place(dead, _from_first_rank(frames))
+            # Not two of them to one frame, where only one could ever be chosen.
+            dead = dead[: len(flat)]
+            frames = flat[torch.randperm(len(flat), device=flat.device)[: len(dead)]]
+            self._place(dead, from_first_rank(frames))
 
     def _place(self, which: Tensor | slice, frames: Tensor) -> None:
         """Move codes onto frames, with the mean use and the averages that belong to it."""
@@ -156,15 +158,3 @@ def _spread(frames: Tensor, codes: int) -> Tensor:
         chosen.append(frames[int(torch.multinomial(odds, 1))])
         distances = torch.minimum(distances, (frames - chosen[-1]).square().sum(1))
     return torch.stack(chosen)
-
-
-def _sum_over_ranks(tensor: Tensor) -> None:
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(tensor)
-
-
-def _from_first_rank(tensor: Tensor) -> Tensor:
-    if dist.is_available() and dist.is_initialized():
-        tensor = tensor.contiguous()
-        dist.broadcast(tensor, 0)
-    return tensor

@@ -40,16 +40,26 @@ class Gaussian(Continuous):
 
     def forward(self, latents: Tensor) -> Quantized:
         """`[B, D, N]` -> `Quantized`."""
+        mean, deviation, kl = self._posterior(latents)
+        if not self.training:
+            return Quantized(mean, self.no_codes(latents), kl=kl.sum())
+        drawn = mean + deviation * torch.randn_like(mean)
+        return Quantized(drawn, self.no_codes(latents), kl=kl.clamp_min(self.config.free_nats).sum())
+
+    def drawn(self, latents: Tensor, generator: torch.Generator) -> Quantized:
+        """As `Bottleneck.drawn`."""
+        mean, deviation, kl = self._posterior(latents)
+        noise = torch.randn(mean.shape, generator=generator).to(mean.device)
+        return Quantized(mean + deviation * noise, self.no_codes(latents), kl=kl.sum())
+
+    def _posterior(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean and deviation `[B, D, N]`, and the divergence `[D]` from the prior in nats a frame."""
         with torch.autocast(latents.device.type, enabled=False):
             mean, log_variance = self.posterior(latents.float()).chunk(2, dim=1)
             # exp of what a step gone wrong leaves would end the training.
             log_variance = log_variance.clamp(-20, 10)
             kl = ((mean.square() + log_variance.exp() - 1 - log_variance) / 2).mean((0, 2))
-            deviation = (log_variance / 2).exp()
-            if not self.training:
-                return Quantized(mean, self.no_codes(latents), kl=kl.sum(), deviation=deviation)
-            drawn = mean + deviation * torch.randn_like(mean)
-            return Quantized(drawn, self.no_codes(latents), kl=kl.clamp_min(self.config.free_nats).sum())
+            return mean, (log_variance / 2).exp(), kl
 
 
 class Identity(Continuous):

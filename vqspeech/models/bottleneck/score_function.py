@@ -9,6 +9,7 @@ from torch.nn import functional
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Feedback, Quantized
 from vqspeech.models.bottleneck.categorical import Categorical
+from vqspeech.models.bottleneck.ranks import mean_over_ranks
 
 
 class ScoreFunction(Categorical):
@@ -20,22 +21,19 @@ class ScoreFunction(Categorical):
     def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
         """As `Categorical.draw`, M * B sequences."""
         batch, frames, codes = log_posterior.shape
-        chances = log_posterior.detach().exp().view(-1, codes)
+        # Where training has gone wrong the loss says so, not the draw.
+        chances = log_posterior.detach().exp().nan_to_num(nan=1.0).view(-1, codes)
         drawn = torch.multinomial(chances, self.config.draws, replacement=True).t().reshape(-1, batch, frames)
         log_drawn = log_posterior.expand(len(drawn), -1, -1, -1).gather(3, drawn.unsqueeze(3)).squeeze(3)
         indices = drawn.flatten(0, 1)
         return Quantized(
             self.lookup(indices),
             indices,
-            kl=kl if self.adds_kl else None,
-            feedback=lambda log_likelihood: self.learn(latents, log_drawn, log_likelihood.detach()),
+            feedback=lambda log_likelihood: self.learn(latents, log_drawn, log_likelihood.detach(), kl),
         )
 
-    adds_kl = True
-    """Whether the divergence from the prior is a term of its own in the loss."""
-
-    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor) -> Feedback:
-        """From latents `[B, D, N]`, log q of the draws and log p(x | draws), both `[M, B, N]`."""
+    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor, kl: Tensor) -> Feedback:
+        """From latents `[B, D, N]`, log q of the draws and log p(x | draws), both `[M, B, N]`, and q's divergence."""
         raise NotImplementedError
 
 
@@ -43,7 +41,8 @@ class NVIL(ScoreFunction):
     """Neural variational inference and learning (Mnih and Gregor 2014, section 2.3).
 
     The gradient of `E_q[log p(x|k)]` is `E_q[(log p(x|k) - b(x)) d log q(k|x)]` with any baseline b. Here b is a
-    running mean plus what a linear layer sees in the encoder's frame, in units of the running deviation.
+    running mean plus what a small network sees in the encoder's frame, in units of the running deviation. The whole
+    signal, with the divergence from the prior, is divided by that deviation where it is above 1.
     """
 
     mean: Tensor
@@ -53,13 +52,14 @@ class NVIL(ScoreFunction):
 
     def __init__(self, config: BottleneckConfig) -> None:
         super().__init__(config)
-        self.baseline = nn.Conv1d(config.dim, 1, 1)
+        self.baseline = nn.Sequential(nn.Conv1d(config.dim, config.dim, 1), nn.ReLU(), nn.Conv1d(config.dim, 1, 1))
         self.register_buffer("mean", torch.tensor(0.0))
         self.register_buffer("deviation", torch.tensor(0.0))
 
-    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor) -> Feedback:
-        """The score loss and the baseline's own."""
-        mean, deviation = log_likelihood.mean(), log_likelihood.std(unbiased=False)
+    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor, kl: Tensor) -> Feedback:
+        """The score loss, the divergence and the baseline's own."""
+        mean = mean_over_ranks(log_likelihood.mean())
+        deviation = mean_over_ranks((log_likelihood - mean).square().mean()).sqrt()
         first = self.deviation == 0
         self.mean.copy_(torch.where(first, mean, torch.lerp(mean, self.mean, self.DECAY)))
         self.deviation.copy_(torch.where(first, deviation, torch.lerp(deviation, self.deviation, self.DECAY)))
@@ -68,7 +68,12 @@ class NVIL(ScoreFunction):
             expected = self.baseline(latents.detach().float()).squeeze(1)
         fit = functional.mse_loss(expected.expand_as(log_likelihood), (log_likelihood - self.mean) / scale)
         advantage = log_likelihood - self.mean - scale * expected.detach()
-        losses = {"score": -(advantage * log_drawn).mean(), "baseline": fit}
+        share = 1 / scale.clamp_min(1)
+        losses = {
+            "score": -share * (advantage * log_drawn).mean(),
+            "kl": share * self.config.kl * kl,
+            "baseline": fit,
+        }
         return Feedback(torch.full_like(log_likelihood, 1 / len(log_likelihood)), losses)
 
 
@@ -79,9 +84,7 @@ class VIMCO(ScoreFunction):
     signal is L less what L would be if its f were the geometric mean of the others'.
     """
 
-    adds_kl = False
-
-    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor) -> Feedback:
+    def learn(self, latents: Tensor, log_drawn: Tensor, log_likelihood: Tensor, kl: Tensor) -> Feedback:
         """The score loss and the gradient through f itself."""
         draws = len(log_likelihood)
         log_f = log_likelihood - math.log(self.codes) - log_drawn.detach()

@@ -30,7 +30,9 @@ class SoftEM(CodebookBottleneck):
             if not self.ready:
                 return Quantized(self.leave(frames), indices)
             if self.training:
-                drawn = torch.multinomial(functional.softmax(-scores, 1), self.config.draws, replacement=True)
+                drawn = torch.multinomial(
+                    functional.softmax(-scores, 1).nan_to_num(nan=1.0), self.config.draws, replacement=True
+                )
                 mean = functional.embedding(drawn, self.vectors).mean(1)
                 quantised = mean.view(frames.shape[0], frames.shape[2], -1).transpose(1, 2)
                 self.update(flat.detach(), drawn)
