@@ -63,6 +63,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
     assert soundfile.info(recordings / "a_x03.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert (recordings / "units/units.txt").read_text().count("\n") > 1
     assert len(list(recordings.glob("voices/x03/*.wav"))) == 1
+    assert "<audio " in (recordings / "page.html").read_text()
     assert (recordings / "recipes/vctk/exp/VCTK-Corpus-0.92_base/model.safetensors").exists()
 
 

@@ -40,7 +40,7 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
   --nj N               processes at once (default: $nj)
   --expdir DIR         where models, logs and results go (default: recipes/vctk/$expdir)
   --stage N            first stage (default: $stage): 0 miniature, 1 prepare, 2 train, 3 train without codes,
-  --stop-stage N       last stage (default: $stop_stage)   4 units, 5 copies and conversions, 6 evaluate, 7 results
+  --stop-stage N       last stage (default: $stop_stage)   4 units, 5 copies and conversions, 6 evaluate, 7 results, on a page
   --config FILE        options as shell variables, such as nj=8
   --help               this text
 
@@ -168,6 +168,7 @@ evaluate() {
 publish() {
   cp "$exp/results/results.json" "$expdir/RESULTS.json"
   cp "$exp/results/RESULTS.md" "$expdir/RESULTS.md"
+  $train_cmd "$exp/log/report.log" vqspeech-report "$exp" --force
 }
 
 # A stage is done anew when what it depends on has changed. What is not there yet counts as nothing.
@@ -220,5 +221,6 @@ if [ "$stop_stage" -ge 7 ]; then
     grep -v -e /source/ -e /copy/ -e '/\([^/]*\)/\1[^/]*$' | sed -n 1p || true)
   [ ! -d "$here/units" ] || log "units: $here/units"
   log "converted voices: $here/wav and $here/results/wav"
+  log "all of it on one page, to see and hear: $here/report.html"
   log "to hear one: ffplay -nodisp -autoexit '$wav'"
 fi

@@ -41,6 +41,7 @@ COMMANDS = (
     "sample",
     "export",
     "import_",
+    "report",
 )
 SPEAKERS = ("x01", "x02")
 Run = Callable[..., tuple[int, str, str]]
@@ -497,6 +498,25 @@ def test_evaluate_hands_over_what_it_was_told(run: Run, handed_over: Remember):
     assert "abx" in told["measures"] and "words" in told["measures"]
     run("evaluate", *arguments.split(), "--measures", "codes,abx")
     assert told["measures"] == ["codes", "abx"]
+
+
+def test_report_replaces_a_page_only_when_asked(run: Run, model: Path, tmp_path: Path):
+    page = tmp_path / "page.html"
+    assert run("report", model, "--out", page) == (0, f"{page}\n", "")
+    page.write_text("mine")
+    code, out, err = run("report", model, "--out", page)
+    assert (code, out) == (1, "")
+    assert one_line(err) == (
+        f"vqspeech-report: error: {page} is there already; replace it with -f, or name another file with --out"
+    )
+    assert page.read_text() == "mine"
+    assert run("report", model, "--out", page, "--force")[0] == 0
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    code, _, err = run("report", tmp_path)
+    assert (code, one_line(err)) == (
+        1,
+        f"vqspeech-report: error: {tmp_path}: not a model folder: it has no config.json",
+    )
 
 
 def test_prepare_makes_data_directories_of_a_folder_of_speakers(run: Run, tmp_path: Path):

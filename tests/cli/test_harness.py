@@ -163,6 +163,21 @@ def test_a_bad_command_line_is_one_line_and_exit_2(
     assert err.count("\n") == 1
 
 
+def visit(place: Path, *, often: int = 1) -> None:
+    """Visit.
+
+    Args:
+        place: where to
+        often: how many times
+    """
+
+
+def test_a_parameter_by_its_place_needs_no_flag(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture):
+    assert harness.parse(visit, ["x/y", "--often", "3"]) == {"place": Path("x/y"), "often": 3}
+    assert ends(visit, "--often 3", monkeypatch, capfd)[2].startswith("vqspeech-visit: error: missing PLACE (see ")
+    assert ends(visit, "--help", monkeypatch, capfd)[1].startswith("usage: vqspeech-visit PLACE [options]\n")
+
+
 def test_results_go_to_stdout(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture):
     assert ends(greet, "--name x01", monkeypatch, capfd) == (0, "hello x01\n", "")
 

@@ -49,6 +49,16 @@ def test_it_leaves_units_voices_and_a_table(finished: Finished) -> None:
     assert results["no_codes"]["step"] == results["model"]["steps"] == 6
 
 
+def test_it_leaves_a_page_and_says_where(finished: Finished) -> None:
+    clone, ran = finished
+    (path,) = re.findall(r"on one page, to see and hear: (.*)", ran.stdout)
+    assert Path(path) == clone.path / MADE / "report.html"
+    page = Path(path).read_text()
+    assert all(page.count(f"<{part} ") > 0 for part in ("audio", "svg", "table"))
+    # Nothing but the samples of a prior, which the recipe does not train, and the word error rate may be missing.
+    assert re.findall('class="absent">(.{30})', page) == ["There are no samples of a prio"]
+
+
 def test_the_command_that_it_gives_plays_a_wav_that_is_there(finished: Finished) -> None:
     clone, ran = finished
     (wav,) = re.findall(r"to hear one: ffplay -nodisp -autoexit '(.*)'", ran.stdout)

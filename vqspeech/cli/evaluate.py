@@ -38,8 +38,8 @@ def evaluate(
         parallel: data directory of sentences that several speakers read
         no_codes: model folder of the same decoder trained without codes, to compare with
         prior: folder that vqspeech-train-prior wrote, for the whole bound in bits per sample
-        measures: those to take, such as "phones,abx": bits, bound, no_codes, codes, phones, abx (of triphones), speaker
-            (named from codes), speed, and of samples nearest, similarity, words
+        measures: those to take, such as "phones,abx": bits, bound, no_codes, codes, phones, map (of phones by codes),
+            abx (of triphones), speaker (named from codes), speed, and of samples nearest, similarity, words
         units_only: leave out whatever needs sampling
         skip_bad: carry on past unreadable utterances and count them
         utterances: utterances of each data directory to measure codes and phones on

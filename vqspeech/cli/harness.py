@@ -6,6 +6,7 @@ terminated, by a scheduler perhaps.
 
 import argparse
 import dataclasses
+import inspect
 import json
 import os
 import re
@@ -33,8 +34,9 @@ def run(command: Command, settings: type | None = None) -> NoReturn:
     """Call `command` with what the command line gives for its parameters, then exit.
 
     The function `convert` is the command `vqspeech-convert`. Its docstring is the help: a description, then
-    the sections `Args:` and `Example:`. Each key of a dataclass `settings` is a dotted flag besides; those
-    given reach `command` as further keyword arguments, such as `{"training.max_minutes": "5"}`.
+    the sections `Args:` and `Example:`. Parameters before a `*` have no default and are given without a flag. Each key
+    of a dataclass `settings` is a dotted flag besides; those given reach `command` as further keyword arguments, such
+    as `{"training.max_minutes": "5"}`.
     """
     name = _name(command)
 
@@ -131,8 +133,14 @@ class _Parser(ArgumentParser):
             allow_abbrev=False,
             version=__version__,
         )
-        self.add_function_arguments(command, as_group=False)
-        required = [f"{action.option_strings[0]} {action.dest.upper()}" for action in self._actions if action.required]
+        # A parameter that Python takes by its place has its place on the command line, too.
+        kinds = {parameter.kind for parameter in inspect.signature(command).parameters.values()}
+        self.add_function_arguments(
+            command, as_group=False, as_positional=inspect.Parameter.POSITIONAL_OR_KEYWORD in kinds
+        )
+        required = [
+            " ".join([*action.option_strings[:1], action.dest.upper()]) for action in self._actions if action.required
+        ]
         self.usage = " ".join(["%(prog)s", *required, "[options]"])
 
     def add_argument(self, *names: str, **options: Any) -> argparse.Action:
@@ -175,7 +183,11 @@ class _Parser(ArgumentParser):
     def error(self, message: str, error: Exception | None = None) -> NoReturn:
         message = " ".join(message.split()).removeprefix("argument ")
         if found := re.match("the following arguments are required: (.+)", message):
-            message = "missing " + ", ".join(f"--{name.replace('_', '-')}" for name in found[1].split(", "))
+            places = {action.dest for action in self._actions if not action.option_strings}
+            names = found[1].split(", ")
+            message = "missing " + ", ".join(
+                name.upper() if name in places else f"--{name.replace('_', '-')}" for name in names
+            )
         elif found := re.match('Parser key "(.+?)": .*?' + EXPECTED + ".* value: (.*)", message):
             wanted = f"one of {found['choices']}" if found["choices"] else TYPES_IN_WORDS[found["type"]]
             message = f"--{found[1].replace('_', '-')}: {found[4]!r} is not {wanted}"

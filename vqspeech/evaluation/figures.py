@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vqspeech.evaluation.nearest import DYNAMIC_RANGE_DB
 from vqspeech.evaluation.samples import Sample
 from vqspeech.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
 
 # Narrow enough in frequency to see harmonics, and in time to see voiced periods blur when they are not there.
 WINDOW_SECONDS = 0.025
@@ -34,22 +39,29 @@ def draw_samples(samples: Sequence[Sample], sample_rate: int, folder: Path) -> l
 
 def draw_spectrograms(path: Path, waveforms: Mapping[str, np.ndarray], sample_rate: int) -> None:
     """Draw the mel spectrogram of each waveform [T] under its title into one picture (.png, .svg or .pdf)."""
-    from librosa import power_to_db
-    from librosa.display import specshow
-    from librosa.feature import melspectrogram
-
     # Without pyplot there is no window system to look for and no figure that stays in memory.
     from matplotlib.figure import Figure
 
-    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
-    analysis = {"sr": sample_rate, "n_fft": 2 * window, "win_length": window, "hop_length": hop}
     figure = Figure(figsize=(9, 2.4 * len(waveforms)), layout="constrained")
     rows = figure.subplots(len(waveforms), sharex=True, squeeze=False)[:, 0]
     for axes, (title, waveform) in zip(rows, waveforms.items(), strict=True):
-        decibels = power_to_db(melspectrogram(y=waveform, **analysis), ref=np.max, top_db=DYNAMIC_RANGE_DB)
-        picture = specshow(decibels, sr=sample_rate, hop_length=hop, x_axis="time", y_axis="mel", cmap="magma", ax=axes)
+        picture = draw_spectrogram(axes, waveform, sample_rate)
         axes.set_title(title, loc="left", fontsize="medium")
         axes.label_outer()
     figure.colorbar(picture, ax=rows, label="dB under the loudest point", shrink=0.6)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120)
+
+
+def draw_spectrogram(axes: "Axes", waveform: np.ndarray, sample_rate: int) -> "QuadMesh":
+    """Draw the mel spectrogram of a waveform [T] into a picture, in decibels under its loudest point."""
+    from librosa import power_to_db
+    from librosa.display import specshow
+    from librosa.feature import melspectrogram
+
+    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
+    bands = melspectrogram(y=waveform, sr=sample_rate, n_fft=2 * window, win_length=window, hop_length=hop)
+    decibels = power_to_db(bands, ref=np.max, top_db=DYNAMIC_RANGE_DB)
+    scales = {"sr": sample_rate, "hop_length": hop, "x_axis": "time", "y_axis": "mel"}
+    # As a grid of pixels: in a vector format each point would be a shape of its own.
+    return specshow(decibels, **scales, cmap="magma", ax=axes, rasterized=True)

@@ -22,6 +22,7 @@ from vqspeech.evaluation.figures import draw_samples
 from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import or_missing
+from vqspeech.evaluation.phone_map import measure_map
 from vqspeech.evaluation.representation import fit_baseline, measure_codes, measure_phones
 from vqspeech.evaluation.resynthesis import measure_nearest, measure_similarity, measure_words
 from vqspeech.evaluation.samples import (
@@ -40,7 +41,7 @@ from vqspeech.files import atomic_write
 from vqspeech.training.log import read_metrics
 
 Results = dict[str, Any]
-OF_CODES = ("bits", "bound", "no_codes", "codes", "phones", "abx", "speaker", "speed")
+OF_CODES = ("bits", "bound", "no_codes", "codes", "phones", "map", "abx", "speaker", "speed")
 OF_SAMPLES = ("nearest", "similarity", "words")
 MEASURES = OF_CODES + OF_SAMPLES
 
@@ -67,8 +68,9 @@ def evaluate(
 ) -> Results:
     """Measure the model folder `model` on the data dir `data`, with baselines fitted to `train_data`.
 
-    Writes `out/results.json`, `out/RESULTS.md` and, for the measures of `OF_SAMPLES`, wavs and figures. Every choice of
-    utterances is by hash; a measure that lacks something leaves `{"missing": reason}` in its place.
+    Writes `out/results.json`, `out/RESULTS.md`, for `map` a table of counts and, for the measures of `OF_SAMPLES`, wavs
+    and figures. Every choice of utterances is by hash; a measure that lacks something leaves `{"missing": reason}` in
+    its place.
 
     `unseen`: data dir of speakers that the model does not know, sources of half of the conversions.
     `parallel`: data dir of texts that several speakers read, sources of the others instead of `data`.
@@ -115,6 +117,7 @@ def evaluate(
                 "no_codes": lambda: measure_no_codes(codec, model, no_codes),
                 "codes": lambda: measure_codes(codec, test, utterances),
                 "phones": lambda: measure_phones(codec, train, test, utterances, baseline),
+                "map": lambda: measure_map(codec, test, utterances, out),
                 "abx": lambda: measure_abx(codec, test, utterances, baseline),
                 "speaker": lambda: measure_speaker(codec, train, test, utterances, baseline),
                 "speed": lambda: measure_speed(codec, test, log, sampling=not units_only),

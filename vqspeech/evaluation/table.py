@@ -10,6 +10,8 @@ from typing import Any
 
 Results = dict[str, Any]
 Row = tuple[str, str, str]
+DATA_HEAD = ("data", "utterances", "minutes", "speakers", "skipped as bad")
+MEASURES_HEAD = ("on held-out speech", "result", "beside it")
 
 
 def render(results: Results) -> str:
@@ -24,10 +26,10 @@ def render(results: Results) -> str:
         "",
         _model(results["model"]),
         "",
-        *_table(("data", "utterances", "minutes", "speakers", "skipped as bad"), _data(results["data"])),
+        *_table(DATA_HEAD, data_rows(results["data"])),
         "",
         *_preparation(results["preparation"]),
-        *_table(("on held-out speech", "result", "beside it"), _measures(results)),
+        *_table(MEASURES_HEAD, measure_rows(results)),
         *_listening(results),
     ]
     return "\n".join(lines) + "\n"
@@ -35,7 +37,7 @@ def render(results: Results) -> str:
 
 def render_short(results: Results) -> str:
     """The table of measures alone, for a README."""
-    return "\n".join(_table(("on held-out speech", "result", "beside it"), _measures(results))) + "\n"
+    return "\n".join(_table(MEASURES_HEAD, measure_rows(results))) + "\n"
 
 
 def _model(model: Results) -> str:
@@ -48,7 +50,8 @@ def _model(model: Results) -> str:
     return words + "."
 
 
-def _data(sides: Results) -> Iterator[tuple[str, ...]]:
+def data_rows(sides: Results) -> Iterator[tuple[str, ...]]:
+    """How much speech each data dir holds, as text."""
     for name, side in sides.items():
         counts = side["utterances"], f"{60 * side['hours']:.1f}", side["speakers"], len(side["skipped"])
         yield name, *map(str, counts)
@@ -61,7 +64,8 @@ def _preparation(preparation: Results | None) -> list[str]:
     return [f"Preparing the corpus, {skipped} utterances were skipped as bad and {left_out} left out by rule.", ""]
 
 
-def _measures(results: Results) -> Iterator[Row]:
+def measure_rows(results: Results) -> Iterator[Row]:
+    """The measures that were taken, as text: what, the result, and what it is to be compared with."""
     rows = {
         "bits": _bits,
         "bound": _bound,
