@@ -63,7 +63,7 @@ class Gaussian(Continuous):
 
 
 class Identity(Continuous):
-    """The auto-encoder: latents pass as they are, normalised as `vq` would. No code can do better."""
+    """The auto-encoder: latents pass as they are, each frame normalised. No code can do better."""
 
     def forward(self, latents: Tensor) -> Quantized:
         """`[B, D, N]` -> `Quantized`."""
