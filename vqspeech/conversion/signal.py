@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PART_SECONDS = 8.0
 """A signal twice as long or longer is cut at pauses into parts at least this long."""
-PARTS = 64
+PARTS = 32
 """Parts that are decoded at once."""
 STREAM_SECONDS = 2.0
 """What one stream is conditioned on at a time."""
