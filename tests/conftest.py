@@ -16,6 +16,7 @@ TINY = {
     "VQSPEECH_TRAIN_ARGS": "--training.max_steps 6 --model.bottleneck.start_steps 2 --model.decoder.layers 2",
     "VQSPEECH_EVALUATE_ARGS": "--seconds 1.2 --copies 4 --conversions 4",
     "OMP_NUM_THREADS": "1",
+    "VQSPEECH_JUDGES": "/nonexistent",
 }
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vqspeech.evaluation.bootstrap import draws, interval, percentiles, ratio
+from vqspeech.evaluation.bootstrap import draws, interval, mean_of, percentiles, ratio
 
 
 def test_every_draw_is_of_as_many_utterances_and_always_the_same() -> None:
@@ -27,3 +27,9 @@ def test_utterances_that_agree_leave_no_doubt() -> None:
 def test_draws_without_a_value_are_left_out() -> None:
     assert interval(np.array([[1, 2], [0, 0]]), ratio) == [0.5, 0.5]
     assert percentiles(np.array([np.nan, 0.0, 1.0, np.nan])) == pytest.approx([0.025, 0.975])
+
+
+def test_a_mean_with_its_interval() -> None:
+    assert mean_of("loss", [2.0, 2.0]) == {"loss": 2.0, "loss_interval": [2.0, 2.0]}
+    found = mean_of("loss", [0.0, 1.0])
+    assert (found["loss"], found["loss_interval"]) == (0.5, [0.0, 1.0])

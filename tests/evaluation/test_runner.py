@@ -11,10 +11,12 @@ from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.data.kaldi import DataDir, write_data_dir
 from vqspeech.errors import UsageError, VqspeechError
-from vqspeech.evaluation import runner, speed
+from vqspeech.evaluation import mos, runner, speed
 from vqspeech.evaluation.selection import by_hash
 
 Evaluate = Callable[..., dict]
+JUDGED = ("ecapa", "words", "mos", "pesq", "estoi", "f0")
+"""What needs a judge, or more than the hundredths of a second sampled here."""
 
 
 def give_labels(data: DataDir, path: Path) -> Path:
@@ -52,6 +54,9 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     make_data_dir(tmp_path / "unseen", speakers=("c",), utterances=2, seconds=1.2)
     monkeypatch.setattr(speed, "SAMPLED_SECONDS", 0.02)
     monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
+    monkeypatch.setenv("VQSPEECH_JUDGES", str(tmp_path / "no judges"))
+    # It is the one judge whose weights come with its package, and takes a second a sample.
+    monkeypatch.setattr(mos, "PACKAGES", {"distillmos": "no_distillmos"})
 
     def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
         small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 6, "command": "make it"}
@@ -72,7 +77,7 @@ def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) 
     assert not [
         name
         for name, value in results.items()
-        if value == {} or (name not in ("words", "bound") and "missing" in str(value))
+        if value == {} or (name not in JUDGED and name not in ("bound", "world") and "missing" in str(value))
     ]
     assert results["no_codes"]["bits"] - results["no_codes"]["bits_with_codes"] == 1.0
     assert results["no_codes"]["code_bits"] == pytest.approx(math.log2(results["codes"]["codes"]) / 64)
@@ -80,6 +85,8 @@ def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) 
     assert results["model"]["steps"] == 10
     assert results["similarity"]["conversions"]["count"] == results["similarity"]["conversions_unseen"]["count"] == 2
     assert results["nearest"]["copies"] == 3
+    assert all("missing" in results[name] for name in JUDGED)
+    assert results["mcd"]["copies"]["utterances"] == 3
 
     wavs = sorted(path.relative_to(out / "wav").as_posix() for path in (out / "wav").rglob("*.wav"))
     assert sorted(str(Path(sample["wav"]).relative_to(out / "wav")) for sample in results["samples"]) == [

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from vqspeech.evaluation.similarity import Voices, equal_error_rate, voice
+from vqspeech.evaluation.similarity import Voices, voice
 
 RATE = 16000
 
@@ -50,10 +50,3 @@ def test_a_speaker_may_be_added_later(voices):
 def test_speech_without_pitch_has_a_similarity(voices):
     whisper = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
     assert -1.0 <= voices.similarity(voice(whisper, RATE), "low") <= 1.0
-
-
-def test_equal_error_rate_by_hand():
-    assert equal_error_rate([0.9, 0.8], [0.1, 0.2]) == 0.0
-    assert equal_error_rate([0.1, 0.2], [0.9, 0.8]) == 1.0
-    # At 0.6 one of four same-speaker trials is below and one of four different-speaker trials is not.
-    assert equal_error_rate([0.9, 0.8, 0.7, 0.3], [0.1, 0.2, 0.3, 0.6]) == 0.25

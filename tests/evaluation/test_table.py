@@ -16,6 +16,12 @@ SIMILARITY = {
     "source_to_target": -0.05,
     "source_to_source": 0.71,
 }
+ACCEPTED = {
+    "accepted": 0.9,
+    "accepted_interval": [0.8, 1.0],
+    "accepted_at_equal_error": 0.7,
+    "accepted_at_equal_error_interval": [0.6, 0.8],
+}
 PURITY = {
     "phone_purity": 0.35,
     "cluster_purity": 0.12,
@@ -29,6 +35,7 @@ ABX = {
     "across_interval": [0.2, 0.3],
     "items": 99,
 }
+MOS = {"mos": 3.1, "mos_interval": [3.0, 3.2], "utterances": 8}
 RESULTS = {
     "command": "bash recipes/vctk/run.sh",
     "date": "2000-01-01",
@@ -106,6 +113,29 @@ RESULTS = {
         "copies": {"wer": 0.27, "cer": 0.2, "utterances": 30},
         "conversions": None,
     },
+    "ecapa": {
+        "threshold": 0.32,
+        "natural": {
+            "own": 0.7,
+            "other": 0.1,
+            "equal_error_rate": 0.02,
+            "equal_error_rate_interval": [0.0, 0.04],
+            "threshold": 0.41,
+        },
+        "copies": SIMILARITY | ACCEPTED,
+        "conversions": SIMILARITY
+        | ACCEPTED
+        | {"beside": {"untouched": SIMILARITY | ACCEPTED, "world": SIMILARITY | ACCEPTED | {"to_target": 0.33}}},
+        "conversions_unseen": None,
+    },
+    "mos": {
+        "copies": MOS | {"beside": {"originals": MOS | {"mos": 4.4}, "mu_law": MOS | {"mos": 4.0}}},
+        "conversions": MOS | {"beside": {"untouched": MOS | {"mos": 4.3}, "world": None}},
+        "conversions_unseen": None,
+    },
+    "pesq": {
+        "copies": {"pesq": 1.2, "pesq_interval": [1.1, 1.3], "utterances": 7, "beside": {"mu_law": {"pesq": 3.5}}}
+    },
     "sampling": {"temperature": 1.0, "seconds": 4.0, "folder": "exp/wav"},
     "samples": [
         {"source": "a_1", "source_speaker": "a", "seen": True, "speaker": "a", "wav": "exp/wav/copy/a_1.wav"},
@@ -151,6 +181,26 @@ def test_values_stand_beside_their_baselines() -> None:
     assert table["codes in use"][0] == "100 of 128"
     assert table["word error rate of copies (whisper-tiny.en)"] == ["27.0 % of 30", "originals 1.0 %"]
     assert table["speaker similarity of conversions to target, to source"][0] == "0.41, 0.12"
+    judge = " (ECAPA-TDNN)"
+    assert table[f"speaker similarity of copies{judge}"][1] == (
+        "natural speech 0.70, to other speakers 0.10, equal error rate 2.0 % (0.0 to 4.0 %)"
+    )
+    assert table[f"speaker similarity of conversions to target, to source{judge}"][1] == (
+        "the untouched source -0.05, 0.71; WORLD 0.33, 0.12"
+    )
+    assert table[f"conversions taken for the target, from 0.32 on{judge}"] == [
+        "90.0 % (80.0 to 100.0 %)",
+        "the untouched source 90.0 %, WORLD 90.0 %",
+    ]
+    assert table[f"conversions taken for the target, from 0.41 on, natural speech's equal error{judge}"][0] == (
+        "70.0 % (60.0 to 80.0 %)"
+    )
+    assert table["naturalness of copies, 1 to 5 (DistillMOS)"] == [
+        "3.10 (3.00 to 3.20) of 8",
+        "originals 4.40, 8-bit mu-law 4.00",
+    ]
+    assert table["naturalness of conversions, 1 to 5 (DistillMOS)"][1] == "the untouched source 4.30"
+    assert table["wideband PESQ of copies, 1.0 to 4.6"] == ["1.20 (1.10 to 1.30) of 7", "8-bit mu-law 3.50"]
     assert table["real-time factor of sampling"][0] == "0.5"
     assert table["test"] == ["40", "3.0", "8", "1"]
 
@@ -165,7 +215,9 @@ def test_a_conversion_to_hear_is_named() -> None:
     assert "ffplay -nodisp -autoexit 'exp/wav/b/a 1_b.wav'" in render(RESULTS)
 
 
-@pytest.mark.parametrize("measure", ["bits", "no_codes", "phones", "abx", "speaker", "nearest", "similarity", "words"])
+@pytest.mark.parametrize(
+    "measure", ["bits", "no_codes", "phones", "abx", "speaker", "nearest", "similarity", "words", "mos"]
+)
 def test_a_missing_measure_says_why(measure: str) -> None:
     results = deepcopy(RESULTS) | {measure: {"missing": "for this reason"}}
     assert ["-", "for this reason"] in rows(render(results)).values()

@@ -2,38 +2,49 @@ from pathlib import Path
 
 import pytest
 
-from vqspeech.evaluation import wer
+from vqspeech.evaluation import judges, wer
 from vqspeech.evaluation.missing import CannotMeasure, or_missing
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wer.importlib.util, "find_spec", lambda module: object())
+    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: object())
     monkeypatch.delenv(wer.VARIABLE, raising=False)
+    monkeypatch.delenv(judges.VARIABLE, raising=False)
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wer.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object())
+    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object())
     with pytest.raises(CannotMeasure, match="not installed: jiwer"):
         wer.find_whisper()
 
 
+def add_model(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model.bin").touch()
+    return folder
+
+
 @pytest.mark.usefixtures("installed")
-def test_no_folder_and_a_folder_without_model_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(CannotMeasure, match=r"no Whisper model folder given"):
-        wer.find_whisper()
+def test_no_model_and_a_folder_without_one_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(
+        CannotMeasure, match=r"no .*whisper-tiny.en/model.bin; recipes/utils/fetch_judges.sh fetches it"
+    ):
+        wer.find_whisper(judges=tmp_path)
     with pytest.raises(CannotMeasure, match="holds no CTranslate2 model"):
         wer.find_whisper(tmp_path)
 
 
 @pytest.mark.usefixtures("installed")
-def test_the_folder_given_comes_before_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("given", "named"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.bin").touch()
-    monkeypatch.setenv(wer.VARIABLE, str(tmp_path / "named"))
-    assert wer.find_whisper() == tmp_path / "named"
-    assert wer.find_whisper(tmp_path / "given") == tmp_path / "given"
+def test_the_folder_given_comes_before_the_variable_and_that_before_the_judges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, named, fetched = (add_model(tmp_path / name) for name in ("given", "named", "judges/whisper-tiny.en"))
+    monkeypatch.setenv(judges.VARIABLE, str(tmp_path / "judges"))
+    assert wer.find_whisper() == fetched
+    monkeypatch.setenv(wer.VARIABLE, str(named))
+    assert wer.find_whisper() == named
+    assert wer.find_whisper(given) == given
 
 
 def test_what_cannot_be_measured_leaves_its_reason() -> None:

@@ -24,6 +24,7 @@ def evaluate(
     conversions: int = 24,
     seconds: float = 4.0,
     temperature: float | None = None,
+    judges: Path | None = None,
     whisper: Path | None = None,
     command: str | None = None,
 ) -> None:
@@ -39,7 +40,8 @@ def evaluate(
         no_codes: model folder of the same decoder trained without codes, to compare with
         prior: folder that vqspeech-train-prior wrote, for the whole bound in bits per sample
         measures: those to take, such as "phones,abx": bits, bound, no_codes, codes, phones, map (of phones by codes),
-            abx (of triphones), speaker (named from codes), speed, and of samples nearest, similarity, words
+            abx (of triphones), speaker (named from codes), speed, and of samples nearest, similarity, ecapa
+            (speakers), words, mos (naturalness), pesq, estoi, f0 and mcd (copies against their source)
         units_only: leave out whatever needs sampling
         skip_bad: carry on past unreadable utterances and count them
         utterances: utterances of each data directory to measure codes and phones on
@@ -48,7 +50,10 @@ def evaluate(
         seconds: longest copy and conversion, in seconds
         temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
             one that suited the model best on dev speech)
-        whisper: folder of a Whisper model of faster-whisper, for word errors (default: $VQSPEECH_WHISPER)
+        judges: folder of judges' weights, as recipes/utils/fetch_judges.sh fills it (default: $VQSPEECH_JUDGES, else
+            ~/.cache/vqspeech/judges)
+        whisper: folder of a Whisper model of faster-whisper, for word errors (default: $VQSPEECH_WHISPER, else
+            whisper-tiny.en among the judges)
         command: the command that remakes the table, for its first line (default: this one)
 
     Example:
@@ -75,6 +80,7 @@ def evaluate(
         conversions=conversions,
         seconds=seconds,
         temperature=temperature,
+        judges=judges,
         whisper=whisper,
         command=command,
     )

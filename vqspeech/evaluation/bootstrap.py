@@ -1,6 +1,6 @@
 """How far a measure would move had other utterances been drawn: 95 % intervals by the bootstrap (Efron 1979)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,3 +32,9 @@ def interval(counts: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]) ->
 def ratio(sums: np.ndarray) -> np.ndarray:
     """The measure that is the first count over the second: `[times, 2]` to `[times]`."""
     return sums[:, 0] / sums[:, 1]
+
+
+def mean_of(name: str, values: Sequence[float]) -> dict[str, float | Interval]:
+    """The mean over utterances under `name`, its 95 % interval under `<name>_interval`."""
+    counts = np.stack([np.asarray(values, float), np.ones(len(values))], axis=1)
+    return {name: float(np.mean(values)), f"{name}_interval": interval(counts, ratio)}

@@ -6,6 +6,7 @@ from vqspeech.evaluation.frames import pad_for_frames
 
 WINDOW_SECONDS = 0.025
 BANDS = 40
+SPEECH_RANGE_DB = 30.0
 
 
 def mfcc(waveform: np.ndarray, sample_rate: int, hop: int, coefficients: int = 13) -> np.ndarray:
@@ -34,3 +35,9 @@ def mfcc39(waveform: np.ndarray, sample_rate: int, hop: int) -> np.ndarray:
     # "nearest" repeats the edge frames, so that an utterance may be shorter than the nine frames looked at.
     differences = [delta(static, order=order, axis=0, mode="nearest") for order in (1, 2)]
     return np.concatenate([static, *differences], axis=1)
+
+
+def is_loud(cepstra: np.ndarray) -> np.ndarray:
+    """Which frames [frames] of cepstra [frames, coefficients] have a mean log-mel within 30 dB of the loudest."""
+    level = cepstra[:, 0] / np.sqrt(BANDS)  # the orthonormal cosine transform's first row is 1 / sqrt(bands)
+    return level > level.max() - SPEECH_RANGE_DB

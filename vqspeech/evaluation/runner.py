@@ -4,12 +4,13 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import vqspeech
 from vqspeech.errors import UsageError, did_you_mean
+from vqspeech.evaluation.controls import Kind, by_kind, world_conversion
 from vqspeech.evaluation.description import (
     describe_data,
     describe_environment,
@@ -18,13 +19,18 @@ from vqspeech.evaluation.description import (
     describe_sample,
 )
 from vqspeech.evaluation.discrimination import measure_abx, measure_speaker
+from vqspeech.evaluation.ecapa import THRESHOLD, Ecapa, EmbeddedVoices, find_ecapa
+from vqspeech.evaluation.estoi import estoi
+from vqspeech.evaluation.f0 import log_f0
 from vqspeech.evaluation.figures import draw_samples
 from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
-from vqspeech.evaluation.missing import or_missing
+from vqspeech.evaluation.missing import CannotMeasure, or_missing
+from vqspeech.evaluation.pesq import wideband_pesq
 from vqspeech.evaluation.phone_map import measure_map
+from vqspeech.evaluation.quality import measure_copies, measure_mcd, measure_mos
 from vqspeech.evaluation.representation import fit_baseline, measure_codes, measure_phones
-from vqspeech.evaluation.resynthesis import measure_nearest, measure_similarity, measure_words
+from vqspeech.evaluation.resynthesis import measure_nearest, measure_words
 from vqspeech.evaluation.samples import (
     Excerpt,
     choose_excerpts,
@@ -34,15 +40,18 @@ from vqspeech.evaluation.samples import (
     pair_with_targets,
     readers,
 )
+from vqspeech.evaluation.similarity import Voices, voice
 from vqspeech.evaluation.speech import Speech
 from vqspeech.evaluation.speed import measure_speed
 from vqspeech.evaluation.table import render
+from vqspeech.evaluation.verification import measure_voices
+from vqspeech.evaluation.wer import find_whisper
 from vqspeech.files import atomic_write
 from vqspeech.training.log import read_metrics
 
 Results = dict[str, Any]
 OF_CODES = ("bits", "bound", "no_codes", "codes", "phones", "map", "abx", "speaker", "speed")
-OF_SAMPLES = ("nearest", "similarity", "words")
+OF_SAMPLES = ("nearest", "similarity", "ecapa", "words", "mos", "pesq", "estoi", "f0", "mcd")
 MEASURES = OF_CODES + OF_SAMPLES
 
 
@@ -59,6 +68,7 @@ def evaluate(
     units_only: bool = False,
     skip_bad: bool = False,
     command: str | None = None,
+    judges: Path | None = None,
     whisper: Path | None = None,
     temperature: float | None = None,
     copies: int = 40,
@@ -78,7 +88,8 @@ def evaluate(
     `prior`: folder of priors over the model's units, for the whole bound.
     `measures`: those to take, of `MEASURES`; with `units_only` those of samples are left out.
     `command`: what remakes the table; by default this process's command line.
-    `whisper`: local model folder for the word error rate; by default `$VQSPEECH_WHISPER`.
+    `judges`: folder of judges' weights; by default `$VQSPEECH_JUDGES`, else the one `fetch_judges.sh` fills.
+    `whisper`: model folder for the word error rate; by default `$VQSPEECH_WHISPER`, else the one among the judges.
     `copies`, `conversions`, `seconds`: number and greatest length of the samples.
     `utterances`: so many of each data dir, at most, to measure codes and phones on.
 
@@ -128,15 +139,40 @@ def evaluate(
         results["codes_unseen"] = or_missing(lambda: measure_codes(codec, strangers, utterances))
     if sampling:
         pairs = _choose_pairs(train, test, strangers, shared, copies, conversions, seconds)
+        rate = codec.sample_rate
         samples = make_samples(codec, pairs, temperature, out / "wav")
+        try:
+            world, lacking = world_conversion(train, strangers, rate), {}
+        except CannotMeasure as reason:
+            world, lacking = None, {"world": {"missing": str(reason)}}
+
+        @cache
+        def kinds() -> dict[str, Kind]:
+            return by_kind(samples, world)
+
+        def ecapa() -> Results:
+            judge = Ecapa(find_ecapa(judges))
+            return measure_voices(
+                kinds(), train, strangers, partial(judge.voice, sample_rate=rate), EmbeddedVoices, THRESHOLD
+            )
+
         results |= {
             **taken(
                 {
-                    "nearest": lambda: measure_nearest(samples, codec.sample_rate),
-                    "similarity": lambda: measure_similarity(samples, train, strangers),
-                    "words": lambda: measure_words(samples, codec.sample_rate, whisper),
+                    "nearest": lambda: measure_nearest(samples, rate),
+                    "similarity": lambda: measure_voices(
+                        kinds(), train, strangers, partial(voice, sample_rate=rate), Voices
+                    ),
+                    "ecapa": ecapa,
+                    "words": lambda: measure_words(samples, rate, find_whisper(whisper, judges)),
+                    "mos": lambda: measure_mos(kinds(), rate),
+                    "pesq": lambda: measure_copies(kinds(), rate, wideband_pesq),
+                    "estoi": lambda: measure_copies(kinds(), rate, estoi),
+                    "f0": lambda: measure_copies(kinds(), rate, log_f0),
+                    "mcd": lambda: measure_mcd(kinds(), shared or test),
                 }
             ),
+            **lacking,
             "sampling": {"temperature": temperature, "seconds": seconds, "folder": str(out / "wav")},
             "samples": [describe_sample(sample, out / "wav") for sample in samples],
             "figures": [str(path) for path in draw_samples(samples, codec.sample_rate, out / "figures")],

@@ -4,16 +4,15 @@ Such statistics are the classic long-term features of speaker recognition (Furui
 3 s of natural speech of 89 speakers they had an equal error rate of 5 %; a neural judge has about 2 %.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from vqspeech.evaluation.mfcc import BANDS, mfcc
+from vqspeech.evaluation.mfcc import is_loud, mfcc
 from vqspeech.evaluation.pitch import pitch
 
 HOP_SECONDS = 0.010
 CEPSTRA = 20
-SPEECH_RANGE_DB = 30.0
 
 
 def voice(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -24,8 +23,7 @@ def voice(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
     """
     hop = round(HOP_SECONDS * sample_rate)
     cepstra = mfcc(waveform, sample_rate, hop, CEPSTRA)
-    level = cepstra[:, 0] / np.sqrt(BANDS)  # the orthonormal cosine transform's first row is 1 / sqrt(bands)
-    speech = level > level.max() - SPEECH_RANGE_DB
+    speech = is_loud(cepstra)
     frequency, voiced = pitch(waveform, sample_rate, hop)
     log_pitch = np.log(frequency[voiced & speech])
     pitch_statistics = [np.median(log_pitch), np.std(log_pitch)] if len(log_pitch) else [np.nan, np.nan]
@@ -65,13 +63,3 @@ class Voices:
 
     def _normalise(self, voice: np.ndarray) -> np.ndarray:
         return np.nan_to_num((voice - self._mean) / self._scale)
-
-
-def equal_error_rate(same: Iterable[float], different: Iterable[float]) -> float:
-    """The error rate at the threshold where as many `same` trials fail as `different` trials pass."""
-    same, different = np.sort(list(same)), np.sort(list(different))
-    thresholds = np.concatenate([same, different])
-    misses = np.searchsorted(same, thresholds) / len(same)
-    false_alarms = 1 - np.searchsorted(different, thresholds) / len(different)
-    crossing = np.abs(misses - false_alarms).argmin()
-    return float((misses[crossing] + false_alarms[crossing]) / 2)

@@ -53,6 +53,11 @@ class Speech:
             else:
                 yield utterance, waveform
 
+    def of_speaker(self, speaker: str, count: int) -> list[np.ndarray]:
+        """The waveforms [T] of the speaker's first `count` utterances by hash; none of a stranger."""
+        chosen = self.first(count, among=self.data.spk2utt.get(speaker, ()))
+        return [waveform for _, waveform in self.read(chosen)]
+
     def labels(self, utterances: Iterable[str]) -> dict[str, list[Phone]]:
         """The phones of each utterance whose audio and labels can be read."""
         labels = {}

@@ -12,6 +12,29 @@ Results = dict[str, Any]
 Row = tuple[str, str, str]
 DATA_HEAD = ("data", "utterances", "minutes", "speakers", "skipped as bad")
 MEASURES_HEAD = ("on held-out speech", "result", "beside it")
+KINDS = {
+    "copies": "copies",
+    "conversions": "conversions",
+    "conversions_unseen": "conversions of unseen speakers",
+}
+CONTROLS = {
+    "originals": "originals",
+    "mu_law": "8-bit mu-law",
+    "untouched": "the untouched source",
+    "world": "WORLD",
+}
+OF_AUDIO = {
+    "mos": {"mos": "naturalness of {}, 1 to 5 (DistillMOS)"},
+    "pesq": {"pesq": "wideband PESQ of {}, 1.0 to 4.6"},
+    "estoi": {"estoi": "ESTOI of {}, at most 1"},
+    "f0": {
+        "rmse": "log F0 of {} off the source's by, root mean square",
+        "correlation": "log F0 of {}, correlation with the source's",
+        "voiced": "voiced frames of the source that are voiced in {}",
+    },
+    "mcd": {"mcd": "mel-cepstral distortion of {} in dB"},
+}
+"""The title of each score, for the kind of samples."""
 
 
 def render(results: Results) -> str:
@@ -76,7 +99,9 @@ def measure_rows(results: Results) -> Iterator[Row]:
         "speaker": _speaker,
         "nearest": _nearest,
         "similarity": _similarity,
+        "ecapa": partial(_similarity, judge=" (ECAPA-TDNN)"),
         "words": _words,
+        **{name: partial(_of_audio, titles=titles) for name, titles in OF_AUDIO.items()},
         "speed": _speed,
     }
     for name, rows_of in rows.items():
@@ -207,30 +232,63 @@ def _nearest(nearest: Results) -> Iterator[Row]:
     )
 
 
-def _similarity(similarity: Results) -> Iterator[Row]:
+def _similarity(similarity: Results, judge: str = "") -> Iterator[Row]:
     if "missing" in similarity:
-        yield "speaker similarity", "-", similarity["missing"]
+        yield f"speaker similarity{judge}", "-", similarity["missing"]
         return
     natural = similarity["natural"]
     if copies := similarity["copies"]:
         yield (
-            "speaker similarity of copies",
-            f"{copies['to_target']:.2f}",
+            f"speaker similarity of copies{judge}",
+            f"{copies['to_target']:.2f}" + _interval(copies, "to_target", percent=False),
             f"natural speech {natural['own']:.2f}, to other speakers {natural['other']:.2f}, "
-            f"equal error rate {_percent(natural['equal_error_rate'])}",
+            f"equal error rate {_percent(natural['equal_error_rate'])}" + _interval(natural, "equal_error_rate"),
         )
-    for kind, name in (
-        ("conversions", "conversions"),
-        ("conversions_unseen", "conversions of unseen speakers"),
-    ):
+    for kind in ("conversions", "conversions_unseen"):
+        name = KINDS[kind]
         if scores := similarity[kind]:
+            beside = f"the untouched source {scores['source_to_target']:.2f}, {scores['source_to_source']:.2f}"
+            if world := scores.get("beside", {}).get("world"):
+                beside += f"; WORLD {world['to_target']:.2f}, {world['to_source']:.2f}"
             yield (
-                f"speaker similarity of {name} to target, to source",
+                f"speaker similarity of {name} to target, to source{judge}",
                 f"{scores['to_target']:.2f}, {scores['to_source']:.2f}",
-                f"the untouched source {scores['source_to_target']:.2f}, {scores['source_to_source']:.2f}",
+                beside,
             )
-            nearer = f"{_percent(scores['target_nearer'])} of {scores['count']}"
-            yield f"{name} more similar to target than to source", nearer, ""
+            nearer = f"{_percent(scores['target_nearer'])}{_interval(scores, 'target_nearer')} of {scores['count']}"
+            yield f"{name} more similar to target than to source{judge}", nearer, _beside(scores, "target_nearer")
+        if scores and "accepted" in scores:
+            yield from _accepted(name, judge, scores, similarity["threshold"], natural)
+
+
+def _accepted(name: str, judge: str, scores: Results, threshold: float, natural: Results | None) -> Iterator[Row]:
+    thresholds = {"accepted": threshold} | ({"accepted_at_equal_error": natural["threshold"]} if natural else {})
+    for accepted, least in thresholds.items():
+        where = ", natural speech's equal error" if accepted != "accepted" else ""
+        yield (
+            f"{name} taken for the target, from {least:.2f} on{where}{judge}",
+            _percent(scores[accepted]) + _interval(scores, accepted),
+            _beside(scores, accepted),
+        )
+
+
+def _of_audio(scores: Results, titles: dict[str, str]) -> Iterator[Row]:
+    """A row for each score of each kind."""
+    if "missing" in scores:
+        yield next(iter(titles.values())).format("copies"), "-", scores["missing"]
+        return
+    for kind, found in scores.items():
+        for name, title in titles.items() if found else ():
+            result = f"{found[name]:.2f}{_interval(found, name, percent=False)} of {found['utterances']}"
+            yield title.format(KINDS[kind]), result, _beside(found, name, percent=False)
+
+
+def _beside(scores: Results, name: str, percent: bool = True) -> str:
+    """The same score of the controls that have it."""
+    controls = {CONTROLS[control]: found[name] for control, found in scores.get("beside", {}).items() if found}
+    return ", ".join(
+        f"{control} {_percent(value) if percent else f'{value:.2f}'}" for control, value in controls.items()
+    )
 
 
 def _words(words: Results) -> Iterator[Row]:

@@ -4,7 +4,6 @@ It needs the extra `asr-judge` and a local CTranslate2 model folder, such as tha
 is ever downloaded here. Both texts pass Whisper's English normaliser before they are compared.
 """
 
-import importlib.util
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech.evaluation.bootstrap import Interval, interval, ratio
+from vqspeech.evaluation.judges import find_weights, require
 from vqspeech.evaluation.missing import CannotMeasure
 
 PACKAGES = {
@@ -21,6 +21,7 @@ PACKAGES = {
     "whisper-normalizer": "whisper_normalizer",
 }
 VARIABLE = "VQSPEECH_WHISPER"
+WEIGHTS = "whisper-tiny.en/model.bin"
 SAMPLE_RATE = 16000
 
 
@@ -35,17 +36,15 @@ class ErrorRates:
     utterances: int
 
 
-def find_whisper(folder: Path | None = None) -> Path:
-    """The judge's folder: the one given, else `$VQSPEECH_WHISPER`.
+def find_whisper(folder: Path | None = None, judges: Path | None = None) -> Path:
+    """The judge's folder: the one given, else `$VQSPEECH_WHISPER`, else `whisper-tiny.en` among the `judges`.
 
     Raises CannotMeasure that says what is missing.
     """
-    packages = [name for name, module in PACKAGES.items() if importlib.util.find_spec(module) is None]
-    if packages:
-        raise CannotMeasure(f"not installed: {', '.join(packages)} (the extra asr-judge)")
+    require(PACKAGES, "the extra asr-judge")
     named = folder or os.environ.get(VARIABLE)
     if not named:
-        raise CannotMeasure(f"no Whisper model folder given (--whisper or ${VARIABLE})")
+        return find_weights(judges, WEIGHTS).parent
     if not (Path(named) / "model.bin").is_file():
         raise CannotMeasure(f"{named} holds no CTranslate2 model (model.bin)")
     return Path(named)
