@@ -11,7 +11,7 @@ from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.data.kaldi import DataDir, write_data_dir
 from vqspeech.errors import UsageError, VqspeechError
-from vqspeech.evaluation import mos, runner, speed
+from vqspeech.evaluation import mos, runner, speed, world
 from vqspeech.evaluation.selection import by_hash
 
 Evaluate = Callable[..., dict]
@@ -55,8 +55,9 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     monkeypatch.setattr(speed, "SAMPLED_SECONDS", 0.02)
     monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
     monkeypatch.setenv("VQSPEECH_JUDGES", str(tmp_path / "no judges"))
-    # It is the one judge whose weights come with its package, and takes a second a sample.
+    # These need no weights from elsewhere, and take a second a sample.
     monkeypatch.setattr(mos, "PACKAGES", {"distillmos": "no_distillmos"})
+    monkeypatch.setattr(world, "PACKAGES", {"pyworld": "no_pyworld"})
 
     def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
         small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 6, "command": "make it"}
@@ -85,7 +86,7 @@ def test_everything_is_measured_and_written(evaluate: Evaluate, tmp_path: Path) 
     assert results["model"]["steps"] == 10
     assert results["similarity"]["conversions"]["count"] == results["similarity"]["conversions_unseen"]["count"] == 2
     assert results["nearest"]["copies"] == 3
-    assert all("missing" in results[name] for name in JUDGED)
+    assert all("missing" in results[name] for name in (*JUDGED, "world"))
     assert results["mcd"]["copies"]["utterances"] == 3
 
     wavs = sorted(path.relative_to(out / "wav").as_posix() for path in (out / "wav").rglob("*.wav"))

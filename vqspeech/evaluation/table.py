@@ -102,6 +102,7 @@ def measure_rows(results: Results) -> Iterator[Row]:
         "ecapa": partial(_similarity, judge=" (ECAPA-TDNN)"),
         "words": _words,
         **{name: partial(_of_audio, titles=titles) for name, titles in OF_AUDIO.items()},
+        "world": _world,
         "speed": _speed,
     }
     for name, rows_of in rows.items():
@@ -281,6 +282,10 @@ def _of_audio(scores: Results, titles: dict[str, str]) -> Iterator[Row]:
         for name, title in titles.items() if found else ():
             result = f"{found[name]:.2f}{_interval(found, name, percent=False)} of {found['utterances']}"
             yield title.format(KINDS[kind]), result, _beside(found, name, percent=False)
+
+
+def _world(world: Results) -> Iterator[Row]:
+    yield "conversion by WORLD, as a baseline", "-", world["missing"]
 
 
 def _beside(scores: Results, name: str, percent: bool = True) -> str:
