@@ -4,7 +4,7 @@
 # make venv    the environment that the others use (each makes it by itself)
 
 ACTIVATE := PATH="$$(bash recipes/utils/setup_env.sh):$$PATH"
-SCRIPTS := .ci/run $(shell find recipes -name '*.sh' -not -path '*/exp/*')
+SCRIPTS := .ci/run $(shell find egs recipes -name '*.sh' -not -path '*/exp/*')
 
 .PHONY: test lint format soak venv wheel clean
 

@@ -186,7 +186,7 @@ def angular(a: np.ndarray, b: np.ndarray) -> float:
 
 def levenshtein(a: np.ndarray, b: np.ndarray) -> float:
     """Insertions, deletions and substitutions that turn codes `[n]` into codes `[m]`, over the longer one's length."""
-    return _edits(a, b) / max(len(a), len(b))
+    return edits(a, b) / max(len(a), len(b))
 
 
 def _angles(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -225,7 +225,8 @@ def _align(costs: np.ndarray) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _edits(a: np.ndarray, b: np.ndarray) -> int:
+def edits(a: np.ndarray, b: np.ndarray) -> int:
+    """Insertions, deletions and substitutions that turn `a [n]` into `b [m]`, of whole numbers."""
     row = np.arange(len(b) + 1)
     for i in range(len(a)):
         diagonal, row[0] = row[0], i + 1
