@@ -76,13 +76,16 @@ made=$expdir/units
 make_baselines() {
   local kind
   for kind in mfcc random; do
+    [[ " $inputs " == *" $kind "* ]] || continue
     $train_cmd "$expdir/log/$kind.log" ./baseline_units.py "$kind" "$data" "$units" "$made/$kind" train "$test"
   done
 }
 
 export_units() {
   local kind split source
+  # Log-mel takes texts and audio from the export of our units.
   for kind in units mfcc random; do
+    [[ " units $inputs " == *" $kind "* ]] || continue
     source=$made/$kind
     [ "$kind" != units ] || source=$units
     for split in train "$test"; do
@@ -93,7 +96,6 @@ export_units() {
   done
 }
 
-# Texts and audio of log-mel are those that the export of units names.
 exported_of() { [ "$1" = log-mel ] && echo "$exported/units" || echo "$exported/$1"; }
 
 train() { # <input> <labels> <folder>
@@ -122,8 +124,8 @@ lock "$expdir"
 checksum() { cat "$@" 2>/dev/null | cksum || true; }
 source_settings="$data $test $(checksum "$units"/{train,"$test"}/units.txt "$data"/{train,"$test"}/text)"
 train_settings="$data $(checksum "$units/train/units.txt" "$data/train/text") $dedup $steps $train_args"
-run_stage 0 "baseline units" "$made/.made" "$source_settings" make_baselines
-run_stage 1 "export" "$exported/.exported" "$source_settings $dedup" export_units
+run_stage 0 "baseline units" "$made/.$test" "$source_settings $inputs" make_baselines
+run_stage 1 "export" "$exported/.$test" "$source_settings $dedup $inputs" export_units
 for kind in $labels; do
   for name in $inputs; do
     folder=$expdir/asr/${name}_$kind
@@ -143,5 +145,5 @@ for kind in $labels; do
     run_stage 3 "recognise from $name, $kind" "$folder/.$test" "$settings" recognise "$name" "$folder"
   done
 done
-run_stage 4 "results" "$expdir/.results" "$command $(checksum "$expdir"/asr/*/"$test.jsonl")" score
-[ "$stop_stage" -lt 4 ] || cat "$expdir/RESULTS.md"
+run_stage 4 "results" "$expdir/.results.$test" "$command $(checksum "$expdir"/asr/*/"$test.jsonl")" score
+[ "$stop_stage" -lt 4 ] || cat "$expdir/RESULTS.$test.md"

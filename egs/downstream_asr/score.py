@@ -113,9 +113,9 @@ def main() -> None:
     try:
         results = gather(options.exp, options.test, options.inputs, options.labels)
         results["command"] = options.command
-        with atomic_write(options.exp / "results.json") as file:
+        with atomic_write(options.exp / f"results.{options.test}.json") as file:
             json.dump(results, file, indent=2)
-        with atomic_write(options.exp / "RESULTS.md") as file:
+        with atomic_write(options.exp / f"RESULTS.{options.test}.md") as file:
             file.write(render(results))
     except VqspeechError as error:
         sys.exit(f"score: error: {error}")
