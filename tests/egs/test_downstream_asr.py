@@ -163,8 +163,9 @@ def corpus(tmp_path: Path) -> Path:
 
 def test_a_tiny_run(clone: Clone, corpus: Path) -> None:
     run = (
-        f"bash '{clone.path}/egs/downstream_asr/run.sh' --data data --units units --expdir exp --inputs 'units mfcc log-mel' "
-        "--labels bpe --bpe 24 --steps 3 --beam 2 --train-args '--width 16 --layers 1 --batch-size 4'"
+        f"bash '{clone.path}/egs/downstream_asr/run.sh' --data data --units units --expdir exp "
+        "--inputs 'units mfcc log-mel' --labels bpe --bpe 24 --steps 3 --beam 2 "
+        "--train-args '--width 16 --layers 1 --batch-size 4'"
     )
     ran = clone.run(run, cwd=corpus)
     assert ran.returncode == 0, ran.stdout + ran.stderr
