@@ -3,6 +3,7 @@
 It needs the extra `audio-judges` and the weights that speechbrain published for VoxCeleb, which nothing downloads here.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -39,7 +40,11 @@ class Ecapa:
         import torch
         from speechbrain.lobes.features import Fbank
         from speechbrain.lobes.models.ECAPA_TDNN import ECAPA_TDNN
+        from speechbrain.utils.importutils import LazyModule
 
+        # speechbrain leaves modules behind that raise as soon as anybody looks at them, as `inspect` looks at all.
+        for name in [name for name, module in sys.modules.items() if isinstance(module, LazyModule)]:
+            del sys.modules[name]
         self._bands = Fbank(n_mels=BANDS)
         self._network = ECAPA_TDNN(BANDS, **SIZES)
         try:
