@@ -54,7 +54,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         if command.startswith("export "):
             exports += f"{command}\n"
         ran.append(command)
-    assert len(list(recordings.glob("converted/x0[13]/*/*.opus"))) == 2 * len(
+    assert len(list(recordings.glob("converted/x0[23]/*/*.opus"))) == 2 * len(
         list(recordings.glob("my-recordings/*/*.wav"))
     )
     assert soundfile.info(recordings / "b.wav").samplerate == 16000
