@@ -33,8 +33,6 @@ Bits per sample are given drawn codes where the posterior is more than one point
 beforehand takes, which is normal for `vae`. Bits per second of `vae` are its divergence, of the others the entropy of
 their codes on test speech. In brackets: how far the seeds lie apart.
 """
-LEARNT = {"uniform": "uniform", "histogram": "histogram", "autoregressive": "autoregressive", "normal": "uniform"}
-"""The column of each prior: that of a Gaussian posterior is given beforehand, as the uniform one is."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,8 @@ def read_run(folder: Path) -> Run:
     bound, rate = {}, None
     if "missing" not in found:
         bits = found["given_codes"]
-        bound = {LEARNT[prior]: total for prior, total in found["bound"].items()}
+        # That of a Gaussian posterior is given beforehand, as the uniform one is.
+        bound = {"uniform" if prior == "normal" else prior: total for prior, total in found["bound"].items()}
         if "normal" in found["codes"]:
             rate = found["codes"]["normal"] * config["model"]["sample_rate"]
     if "missing" not in codes:
