@@ -30,7 +30,8 @@ def train(rank: int, port: str) -> None:
             torch.manual_seed(1000 * step + rank)
             if step == START:
                 model.bottleneck.start(torch.randn(200, 4))
-            batch = Batch(torch.rand(2, 640) - 0.5, torch.tensor([0, 1]), torch.tensor([640, 400]))
+            waveform = torch.rand(2, 640) - 0.5
+            batch = Batch(waveform, torch.tensor([0, 1]), torch.tensor([640, 400]), heard=waveform)
             optimizer.zero_grad()
             parallel(batch)["loss"].backward()
             optimizer.step()

@@ -258,6 +258,8 @@ class TrainingConfig(LoopConfig):
 
     crop: int = 3840
     """Samples per crop; rounded up to a multiple of the hop."""
+    pitch_shift: float = 0.0
+    """Semitones by which the encoder at most hears each crop higher or lower, so that codes leave the voice out."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     eval_seconds: float = 24.0
@@ -270,7 +272,8 @@ class TrainingConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._at_least(1, "crop")
-        self._at_least(0, "workers", "audio_seconds")
+        self._at_least(0, "workers", "audio_seconds", "pitch_shift")
+        self._at_most(12, "pitch_shift")
 
 
 @dataclass(frozen=True)

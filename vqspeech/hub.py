@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vqspeech import __version__
 from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
@@ -119,7 +120,7 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
 
     `build` makes the model that `description` tells of. Raises VqspeechError.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutNormalDraws():
         wanted = sum(tensor.numel() for tensor in build().state_dict().values())
     # Weights may be stored in 16 bits.
     if 2 * wanted > weights.stat().st_size:
@@ -127,3 +128,10 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
             f"{weights}: damaged or not of this {description.name}, which tells of {wanted} weights: it has "
             f"{weights.stat().st_size} bytes"
         )
+
+
+class _WithoutNormalDraws(TorchFunctionMode):
+    """Leaves tensors undrawn: without memory they have no values, and to find that out takes most of a second."""
+
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))

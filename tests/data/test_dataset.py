@@ -63,6 +63,16 @@ def test_a_short_utterance_is_padded_and_its_length_told(tmp_path: Path) -> None
     assert not batch.waveform[:, 1600:].any()
 
 
+def test_the_encoder_hears_another_pitch_where_that_is_asked_for(tmp_path: Path, crops: Crops) -> None:
+    batch = crops[1]
+    assert torch.equal(batch.heard, batch.waveform)
+    shifted = Crops(crops.data, ("a", "b"), 1280, 4, RATE, seed=1, steps=5, pitch_shift=4.0)[1]
+    assert torch.equal(shifted.waveform, batch.waveform)
+    assert (shifted.heard - batch.waveform).abs().amax(1).min() > 0.01
+    again = Crops(crops.data, ("a", "b"), 1280, 4, RATE, seed=1, steps=5, pitch_shift=4.0)[1]
+    assert torch.equal(shifted.heard, again.heard)
+
+
 def test_held_out_crops_are_of_different_utterances_of_known_speakers(tmp_path: Path) -> None:
     data = make_data_dir(tmp_path / "dev", speakers=("a", "b", "z"))
     batch = held_out_crops(data, ("a", "b"), crop=1600, sample_rate=RATE, seconds=0.4)

@@ -8,7 +8,8 @@ from vqspeech.training.temperature import TEMPERATURES, choose_temperature
 
 
 def test_the_temperature_whose_copies_come_nearest_is_chosen(monkeypatch) -> None:
-    speech = Batch(0.1 * torch.randn(2, 16000), torch.tensor([0, 1]), torch.tensor([16000, 12000]))
+    waveform = 0.1 * torch.randn(2, 16000)
+    speech = Batch(waveform, torch.tensor([0, 1]), torch.tensor([16000, 12000]), heard=waveform)
     asked = []
 
     def louder_by_temperature(decoder, conditioning, temperature, generators):

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vqspeech import audio
+from vqspeech.data.augment import pitch_shifted
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 
@@ -25,6 +26,8 @@ class Batch(NamedTuple):
     """`[B]` int64, rows of the speaker table."""
     length: Tensor
     """`[B]` int64, samples that are speech rather than padding."""
+    heard: Tensor
+    """`[B, T]` float32, what the encoder hears: the waveform, or the same at another pitch."""
 
 
 def speaker_table(data: DataDir) -> tuple[str, ...]:
@@ -35,6 +38,7 @@ def speaker_table(data: DataDir) -> tuple[str, ...]:
 class Crops(Dataset[Batch]):
     """Item s is the batch of step s: crops drawn uniformly over all the speech of a data dir.
 
+    The encoder hears each up to `pitch_shift` semitones higher or lower, evenly drawn.
     Raises VqspeechError for an utterance that cannot be read.
     """
 
@@ -47,8 +51,9 @@ class Crops(Dataset[Batch]):
         sample_rate: int,
         seed: int,
         steps: int,
+        pitch_shift: float = 0.0,
     ) -> None:
-        self.data, self.crop, self.sample_rate = data, crop, sample_rate
+        self.data, self.crop, self.sample_rate, self.pitch_shift = data, crop, sample_rate, pitch_shift
         self.seed, self.steps = seed, steps
         self.ids = data.utterances
         if not self.ids:
@@ -74,19 +79,18 @@ class Crops(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         crops = [self._crop(np.random.default_rng([self.seed, step, item])) for item in self.items]
-        return Batch(
-            waveform=torch.stack([crop.waveform for crop in crops]),
-            speaker=torch.stack([crop.speaker for crop in crops]),
-            length=torch.stack([crop.length for crop in crops]),
-        )
+        return Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
 
     def _crop(self, rng: np.random.Generator) -> Batch:
         index = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
         index = min(index, len(self.ids) - 1)
         waveform = _read_crop(self.data, self.ids[index], self.crop, self.sample_rate, rng.random())
+        heard = waveform
+        if self.pitch_shift:
+            heard = pitch_shifted(waveform, rng.uniform(-self.pitch_shift, self.pitch_shift), self.sample_rate)
         length = len(waveform)
-        padded = np.pad(waveform, (0, self.crop - length))
-        return Batch(torch.from_numpy(padded), torch.tensor(self.speakers[index]), torch.tensor(length))
+        waveform, heard = (torch.from_numpy(np.pad(w, (0, self.crop - length))) for w in (waveform, heard))
+        return Batch(waveform, torch.tensor(self.speakers[index]), torch.tensor(length), heard)
 
 
 def batches(crops: Crops, first: int, workers: int) -> Iterator[Batch]:
@@ -154,10 +158,12 @@ def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_r
         chosen = [long_enough[i * len(long_enough) // count] for i in range(count)]
         positions = [0.5] * count
     crops = [_read_crop(data, id, crop, sample_rate, at) for id, at in zip(chosen, positions, strict=True)]
+    waveform = torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w in crops])
     return Batch(
-        waveform=torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w in crops]),
+        waveform,
         speaker=torch.tensor([rows[data.utt2spk[id]] for id in chosen]),
         length=torch.tensor([len(w) for w in crops]),
+        heard=waveform,
     )
 
 

@@ -83,9 +83,14 @@ class VQVAE(nn.Module):
         latents = codes if codes.is_floating_point() else self.bottleneck.lookup(codes)
         return self.prepare(latents, self.speakers(speaker))
 
-    def forward(self, waveform: Tensor, speaker: Tensor, length: Tensor | None = None) -> Output:
-        """Encode and decode with teacher forcing: waveforms `[B, T]`, of them `length [B]` samples, speakers `[B]`."""
-        quantized = self.bottleneck(self.encoder(waveform))
+    def forward(
+        self, waveform: Tensor, speaker: Tensor, length: Tensor | None = None, heard: Tensor | None = None
+    ) -> Output:
+        """Encode and decode with teacher forcing: waveforms `[B, T]`, of them `length [B]` samples, speakers `[B]`.
+
+        The codes are those of `heard [B, T]`, if given, rather than of the waveforms themselves.
+        """
+        quantized = self.bottleneck(self.encoder(waveform if heard is None else heard))
         # Draws are compared with each other, so they meet the same jitter and the same gaps in the past.
         draws = len(quantized.latents) // len(waveform)
         frames = self._jitter(quantized.latents, draws)

@@ -44,7 +44,7 @@ class Losses(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The training loss in nats per sample, its parts, and what is worth logging."""
-        output = self.model(batch.waveform, batch.speaker, batch.length)
+        output = self.model(batch.waveform, batch.speaker, batch.length, batch.heard)
         nll = output.nll[within(batch.length, output.nll.shape[1])].mean()
         loss = nll + sum(output.losses.values(), nll.new_zeros(()))
         bits = (nll / torch.log(nll.new_tensor(2.0))).detach()
@@ -74,8 +74,8 @@ class VQVAETask:
         with torch.no_grad():
             # Crops of steps long past the budget are fresh ones.
             for item in range(START_BATCHES):
-                waveform = self.train[self.config.training.max_steps + item].waveform.to(device)
-                latents = model.encoder(waveform)
+                heard = self.train[self.config.training.max_steps + item].heard.to(device)
+                latents = model.encoder(heard)
                 frames.append(latents.transpose(1, 2).reshape(-1, latents.shape[1]))
         model.bottleneck.start(torch.cat(frames))
 
@@ -208,7 +208,14 @@ def train(
     keep_freed_memory()
     with locked(out / LOGS) if fabric.is_global_zero else nullcontext():
         crops = Crops(
-            data, speakers, crop, settings.batch_size, model_config.sample_rate, settings.seed, settings.max_steps
+            data,
+            speakers,
+            crop,
+            settings.batch_size,
+            model_config.sample_rate,
+            settings.seed,
+            settings.max_steps,
+            settings.pitch_shift,
         )
         dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
         fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)

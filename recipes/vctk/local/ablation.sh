@@ -27,18 +27,7 @@ are relative to recipes/vctk.
   --names NAMES        of the safeguards (default: $names)
   --train-args ARGS    further flags of vqspeech-train"
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-. "$recipe/../utils/parse_options.sh"
-set -euo pipefail
-[ $# -eq 0 ] || option_error "options only, not '$1'"
-cd "$recipe"
-[ -d "$data/train" ] || option_error "no folder $data/train in $recipe: prepare it with run.sh --stop-stage 1"
-[ -r "$train_config" ] || option_error "no file --train-config $train_config"
-. ./path.sh
-. ./cmd.sh
-# shellcheck disable=SC2034 # for run_stage
-stage=0 stop_stage=0
-. ../utils/stages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/experiment.sh"
 
 adversity="--training.learning_rate 8e-3 --model.bottleneck.code_scale 30 --model.bottleneck.codes $codes"
 safeguards="--model.bottleneck.beta_steps 500 --model.bottleneck.jitter 0.12 --model.decoder.past_dropout 0.05"
@@ -58,27 +47,13 @@ without() { # <safeguard> ...: the flags that turn them off
   done
 }
 
-train() { # <model folder> <flag> ...
-  local model=$1
-  shift
-  ! $continuing || set -- "$@" --resume
-  $train_cmd "$model/log/train.log" \
-    vqspeech-train --config "$train_config" --train "$data/train" --dev "$data/dev" --out "$model" --accelerator cpu \
-    --training.max_steps "$steps" --training.eval_every "$steps" "$@"
-}
-
 ablate() { # <name> <flags>
-  local seed model settings
+  local seed
   for seed in $seeds; do
-    model=$expdir/$1-$seed
-    settings="$data $steps $adversity $safeguards $2 $train_args $(cat "$train_config")"
-    if was_begun_otherwise "$model/.ablated" "$settings"; then
-      log "$model was made with other settings: remove it, or give another --expdir" >&2
-      exit 1
-    fi
     # shellcheck disable=SC2086 # words are wanted
-    run_stage 0 "$1, seed $seed" "$model/.ablated" "$settings" \
-      train "$model" --training.seed "$seed" $adversity $safeguards $2 $train_args
+    experiment "$1, seed $seed" "$expdir/$1-$seed" "$data $steps $adversity $safeguards $2 $train_args $(cat "$train_config")" \
+      train "$expdir/$1-$seed" --training.max_steps "$steps" --training.eval_every "$steps" --training.seed "$seed" \
+      $adversity $safeguards $2 $train_args
   done
 }
 

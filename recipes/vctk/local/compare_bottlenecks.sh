@@ -27,30 +27,16 @@ the same settings is not done again. Folders are relative to recipes/vctk.
   --prior-args ARGS    flags of vqspeech-train-prior (default: $prior_args)
   --plot FILE          where to draw bits per sample over steps (default: bottlenecks.png in --expdir)"
 
-recipe=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-. "$recipe/../utils/parse_options.sh"
-set -euo pipefail
-[ $# -eq 0 ] || option_error "options only, not '$1'"
-cd "$recipe"
-[ -d "$data/train" ] || option_error "no folder $data/train in $recipe: prepare it with run.sh --stop-stage 1"
-[ -r "$train_config" ] || option_error "no file --train-config $train_config"
-. ./path.sh
-. ./cmd.sh
-# shellcheck disable=SC2034 # for run_stage
-stage=0 stop_stage=0
-. ../utils/stages.sh
+. "$(dirname "${BASH_SOURCE[0]}")/experiment.sh"
 
 compare() { # <name> <seed> <model folder>
   local name=$1 seed=$2 model=$3 split prior=()
   local flags=(--model.bottleneck.name "$name" --training.seed "$seed" --training.max_minutes "$minutes")
   # As many codes as the others have, in three stages.
   [ "$name" != rvq ] || flags+=(--model.bottleneck.codes 8 --model.bottleneck.stages 3)
-  ! $continuing || flags+=(--resume)
   # shellcheck disable=SC2206 # words are wanted
   flags+=($train_args)
-  $train_cmd "$model/log/train.log" \
-    vqspeech-train --config "$train_config" --train "$data/train" --dev "$data/dev" --out "$model" --accelerator cpu \
-    "${flags[@]}"
+  train "$model" "${flags[@]}"
   case $name in
     none | ae | vae) ;;
     *)
@@ -73,12 +59,8 @@ compare() { # <name> <seed> <model folder>
 for seed in $seeds; do
   for name in $names; do
     model=$expdir/$name-$seed
-    settings="$data $minutes $train_args $prior_args $(cat "$train_config")"
-    if was_begun_otherwise "$model/.compared" "$settings"; then
-      log "$model was made with other settings: remove it, or give another --expdir" >&2
-      exit 1
-    fi
-    run_stage 0 "$name, seed $seed" "$model/.compared" "$settings" compare "$name" "$seed" "$model"
+    experiment "$name, seed $seed" "$model" "$data $minutes $train_args $prior_args $(cat "$train_config")" \
+      compare "$name" "$seed" "$model"
   done
 done
 python -m vqspeech.evaluation.comparison "$expdir" --plot "${plot:-$expdir/bottlenecks.png}" |
