@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,13 @@ def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
     assert loaded.config == model.config
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, loaded.model.state_dict()[name])
+
+
+@pytest.mark.parametrize("name", ["vq", "fsq"])
+def test_pytorchs_compiler_is_not_loaded_with_a_model(tmp_path: Path, name: str) -> None:
+    save_tiny_model(tmp_path, name=name)
+    load = "import sys, vqspeech; vqspeech.load(sys.argv[1]); assert 'torch._dynamo' not in sys.modules"
+    subprocess.run([sys.executable, "-c", load, str(tmp_path)], check=True)
 
 
 def test_the_weights_are_named_tensors_of_safetensors(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
 
     `build` makes the model that `description` tells of. Raises VqspeechError.
     """
-    with torch.device("meta"), _WithoutNormalDraws():
+    with torch.device("meta"), _WithoutValues():
         wanted = sum(tensor.numel() for tensor in build().state_dict().values())
     # Weights may be stored in 16 bits.
     if 2 * wanted > weights.stat().st_size:
@@ -130,8 +130,10 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
         )
 
 
-class _WithoutNormalDraws(TorchFunctionMode):
-    """Leaves tensors undrawn: without memory they have no values, and to find that out takes most of a second."""
+class _WithoutValues(TorchFunctionMode):
+    """Leaves tensors that have no values as they are: PyTorch would load its compiler to compute none."""
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
-        return args[0] if function is Tensor.normal_ else function(*args, **(kwargs or {}))
+        if function in (nn.init.normal_, Tensor.normal_, Tensor.cos_):
+            return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
+        return function(*args, **(kwargs or {}))

@@ -64,9 +64,10 @@ class MuLaw:
         """
         embedding = nn.Embedding(self.channels, width)
         scale = torch.linspace(-1, 1, self.channels).unsqueeze(1)
-        frequencies, phases = self.SPREAD * torch.randn(width), 2 * math.pi * torch.rand(width)
+        frequencies, phases = torch.randn(width).mul_(self.SPREAD), torch.rand(width).mul_(2 * math.pi)
         with torch.no_grad():
-            embedding.weight.copy_(math.sqrt(2) * torch.cos(frequencies * scale + phases))
+            waves = embedding.weight.copy_(scale.expand(-1, width)).mul_(frequencies).add_(phases).cos_()
+            waves.mul_(math.sqrt(2))
         return embedding
 
     def past(self, waveform: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ class CodebookBottleneck(Bottleneck):
         width = config.code_dim or config.dim
         self.enter = nn.Conv1d(config.dim, width, 1) if config.code_dim else nn.Identity()
         self.leave = nn.Conv1d(width, config.dim, 1) if config.code_dim else nn.Identity()
-        codebook = config.code_scale * torch.randn(config.codes, width)
+        codebook = torch.randn(config.codes, width).mul_(config.code_scale)
         if learnt:
             self.codebook = nn.Parameter(codebook)
         else:

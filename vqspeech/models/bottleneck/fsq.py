@@ -1,6 +1,8 @@
 """Finite scalar quantisation: a few numbers a frame, each rounded to a few levels; no codebook that could collapse."""
 
+from itertools import accumulate
 from math import prod
+from operator import mul
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +23,9 @@ class FiniteScalar(Bottleneck):
         self.codes = prod(config.levels)
         self.enter = nn.Conv1d(config.dim, len(config.levels), 1)
         self.leave = nn.Conv1d(len(config.levels), config.dim, 1)
-        levels = torch.tensor(config.levels)
-        self.register_buffer("levels", levels, persistent=False)
-        self.register_buffer("places", torch.cat([levels.new_ones(1), levels.cumprod(0)[:-1]]), persistent=False)
+        places = accumulate(config.levels[:-1], mul, initial=1)
+        self.register_buffer("levels", torch.tensor(config.levels), persistent=False)
+        self.register_buffer("places", torch.tensor(list(places)), persistent=False)
 
     def forward(self, latents: Tensor) -> Quantized:
         """`[B, D, N]` -> `Quantized`."""
