@@ -131,9 +131,14 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Leaves tensors that have no values as they are: PyTorch would load its compiler to compute none."""
+    """Leaves out what changes values of tensors that have none: PyTorch would load its compiler for it."""
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
-        if function in (nn.init.normal_, Tensor.normal_, Tensor.cos_):
-            return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
-        return function(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        name = getattr(function, "__name__", "")
+        if name.endswith("_") and not name.endswith("__"):
+            # In place, such as Tensor.mul_ and nn.init.normal_.
+            return args[0] if args else kwargs["tensor"]
+        if function in (torch.randn, torch.rand):
+            function = torch.empty
+        return function(*args, **kwargs)

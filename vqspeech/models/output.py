@@ -63,7 +63,7 @@ class MuLaw:
         A random one would leave it to training to find out which classes are close.
         """
         embedding = nn.Embedding(self.channels, width)
-        scale = torch.linspace(-1, 1, self.channels).unsqueeze(1)
+        scale = torch.tensor([[2 * i / MU - 1] for i in range(self.channels)])
         frequencies, phases = torch.randn(width).mul_(self.SPREAD), torch.rand(width).mul_(2 * math.pi)
         with torch.no_grad():
             waves = embedding.weight.copy_(scale.expand(-1, width)).mul_(frequencies).add_(phases).cos_()
