@@ -24,7 +24,7 @@ are relative to recipes/vctk.
   --seeds SEEDS        (default: $seeds)
   --steps N            of training each (default: $steps)
   --codes K            (default: $codes)
-  --names NAMES        of the safeguards (default: $names)
+  --names NAMES        of the safeguards; '' for the run with all of them alone (default: $names)
   --train-args ARGS    further flags of vqspeech-train"
 
 . "$(dirname "${BASH_SOURCE[0]}")/experiment.sh"
@@ -62,5 +62,5 @@ for safeguard in $names; do
   ablate "without-$safeguard" "$(without "$safeguard")"
 done
 # shellcheck disable=SC2086
-ablate none "$(without $names)"
+[ -z "$names" ] || ablate none "$(without $names)"
 local/ablation_table.py "$expdir" | tee "$expdir/ablation.md"
