@@ -75,6 +75,13 @@ def test_units_without_speakers_need_a_prior_without(tmp_path: Path) -> None:
     assert train_prior(config, train, dev, tmp_path / "prior").autoregressive < 2
 
 
+def test_a_loss_that_is_no_number_is_told_with_what_helps_a_prior(tmp_path: Path) -> None:
+    train, dev = make_units(tmp_path / "train", 4, seed=0), make_units(tmp_path / "dev", 2, seed=1)
+    training = dataclasses.replace(CONFIG.training, learning_rate=1e30, gradient_clip=1e30, warmup_steps=1)
+    with pytest.raises(VqspeechError, match=r"--resume with a lower --training\.learning_rate$"):
+        train_prior(dataclasses.replace(CONFIG, training=training), train, dev, tmp_path / "prior")
+
+
 def change(folder: Path, **values: object) -> None:
     """Change what a prior says of itself."""
     found = json.loads((folder / "prior.json").read_text())

@@ -34,6 +34,8 @@ class Task(Protocol):
     """What a resumed run must have in common with the one that was stopped, ready for JSON."""
     worth_saving: bool
     """Whether the module has come far enough to be the best checkpoint."""
+    remedy: str
+    """What to resume with when the loss is no longer a number."""
 
     def batches(self, first_step: int, rank: int, ranks: int) -> Iterator[Any]:
         """The batches of the steps from `first_step` on."""
@@ -152,8 +154,7 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                 if not math.isfinite(values["loss"] + values["gradient_norm"]):
                     raise VqspeechError(
                         f"{out}: at step {done} the loss is {values['loss']:g} with a gradient of norm "
-                        f"{values['gradient_norm']:g}: --resume with a lower --training.learning_rate"
-                        + (" or with --training.precision 32-true" if hasattr(settings, "precision") else "")
+                        f"{values['gradient_norm']:g}: --resume with {task.remedy}"
                     )
             if evaluate and fabric.is_global_zero:
                 with fabric.autocast():

@@ -63,6 +63,7 @@ class PriorTask:
     """Everything the loop asks for, over the sequences of two units dirs."""
 
     worth_saving = True
+    remedy = "a lower --training.learning_rate"
 
     def __init__(self, config: PriorTraining, priors: Priors, train: Sequences, dev: Sequences, out: Path) -> None:
         self.config, self.priors, self.train, self.dev, self.out = config, priors, train, dev, out

@@ -54,6 +54,8 @@ class Losses(nn.Module):
 class VQVAETask:
     """Everything the loop asks for, over two data dirs and one model folder."""
 
+    remedy = "a lower --training.learning_rate or with --training.precision 32-true"
+
     def __init__(self, config: Config, model: VQVAE, speakers: tuple[str, ...], train: Crops, dev: Batch, out: Path):
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
         self.module = Losses(model)
