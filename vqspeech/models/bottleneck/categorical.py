@@ -38,9 +38,10 @@ class Categorical(Bottleneck):
     def drawn(self, latents: Tensor, generator: torch.Generator) -> Quantized:
         """As `Bottleneck.drawn`."""
         log_posterior = self.log_posterior(latents)
-        # The largest of log q and Gumbel noise is a draw of q.
-        noise = torch.rand(log_posterior.shape, generator=generator).clamp(1e-20).log().neg().log().neg()
-        indices = (log_posterior + noise.to(log_posterior.device)).argmax(-1)
+        # Where training has gone wrong the loss says so, not the draw.
+        chances = log_posterior.exp().nan_to_num(nan=1.0).flatten(0, 1).cpu()
+        drawn = torch.multinomial(chances, 1, generator=generator)
+        indices = drawn.view(log_posterior.shape[:2]).to(latents.device)
         return Quantized(self.lookup(indices), indices, kl=self.kl(log_posterior))
 
     def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
