@@ -1,13 +1,11 @@
 """Texts as labels of a recogniser and back: characters, or byte-pair pieces of them. Label 0 is CTC's blank."""
 
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
-from vqspeech.units.extra import require
+from vqspeech.units.pieces import learn_pieces, open_pieces
 
 CHARACTERS = "characters.txt"
 PIECES = "bpe.model"
@@ -59,31 +57,16 @@ class Characters:
 
 
 class Pieces:
-    """A label for each piece of a byte-pair encoding (Sennrich et al. 2016), as sentencepiece makes it."""
+    """A label for each piece of a byte-pair encoding."""
 
     def __init__(self, proto: bytes) -> None:
         self.proto = proto
-        self.processor = require("sentencepiece").SentencePieceProcessor(model_proto=proto)
+        self.processor = open_pieces(proto)
 
     @classmethod
     def of(cls, texts: Sequence[str], size: int) -> Self:
         """`size` pieces learnt from `texts`; raises VqspeechError where these give fewer, or have more characters."""
-        proto = io.BytesIO()
-        try:
-            require("sentencepiece").SentencePieceTrainer.train(
-                sentence_iterator=iter(texts),
-                model_writer=proto,
-                model_type="bpe",
-                vocab_size=size,
-                character_coverage=1.0,
-                normalization_rule_name="identity",
-                bos_id=-1,
-                eos_id=-1,
-                minloglevel=2,
-            )
-        except RuntimeError as error:
-            raise VqspeechError(f"no {size} pieces from these texts: {str(error).rpartition('] ')[2]}") from error
-        return cls(proto.getvalue())
+        return cls(learn_pieces(texts, size))
 
     def __len__(self) -> int:
         return len(self.processor) + 1

@@ -87,7 +87,7 @@ def test_labels_spell_their_text_and_can_be_kept(labels: Characters | Pieces, tm
 
 
 def test_pieces_that_the_texts_do_not_give_are_refused() -> None:
-    with pytest.raises(VqspeechError, match="no 5000 pieces from these texts"):
+    with pytest.raises(VqspeechError, match="no BPE of 5000 pieces"):
         Pieces.of(TEXTS, 5000)
 
 

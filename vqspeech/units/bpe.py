@@ -1,9 +1,5 @@
-"""Byte-pair encoding: what often follows one another among units becomes one piece (Sennrich et al. 2016, section 3.2).
+"""Byte-pair encoding of units, spelt as characters."""
 
-sentencepiece learns and applies it, to units spelt as characters.
-"""
-
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
@@ -12,7 +8,7 @@ import numpy as np
 
 from vqspeech.errors import VqspeechError
 from vqspeech.units.characters import alphabet, from_characters, to_characters
-from vqspeech.units.extra import require
+from vqspeech.units.pieces import learn_pieces, open_pieces
 from vqspeech.units.tokens import Tokens
 
 MODEL = "bpe.model"
@@ -26,10 +22,7 @@ class Bpe:
 
         `trained_on` names the data that it was learnt from, where that is known.
         """
-        try:
-            self._processor = require("sentencepiece").SentencePieceProcessor(model_proto=proto)
-        except RuntimeError as error:
-            raise VqspeechError("not a sentencepiece model") from error
+        self._processor = open_pieces(proto)
         self.proto, self.trained_on = proto, trained_on
         self.names: list[str] = [self._processor.id_to_piece(piece) for piece in range(len(self._processor))]
         self._units = [np.array(from_characters(name), np.int64) for name in self.names]
@@ -48,27 +41,10 @@ class Bpe:
             raise VqspeechError(f"a BPE of {size} pieces is too small: there are {codes} units, and <unk>")
         # Each unit once by itself, since dev and test may have some that training has not.
         lines = [*alphabet(codes), *(to_characters(row.tolist()) for row in rows)]
-        proto = io.BytesIO()
-        try:
-            require("sentencepiece").SentencePieceTrainer.train(
-                sentence_iterator=iter(lines),
-                model_writer=proto,
-                model_type="bpe",
-                vocab_size=size,
-                character_coverage=1.0,
-                normalization_rule_name="identity",
-                add_dummy_prefix=False,
-                remove_extra_whitespaces=False,
-                split_by_unicode_script=False,
-                bos_id=-1,
-                eos_id=-1,
-                # Longer lines would be left out.
-                max_sentence_length=max(map(len, lines)) * 4,
-                minloglevel=2,
-            )
-        except RuntimeError as error:
-            raise VqspeechError(f"no BPE of {size} pieces: {str(error).rpartition('] ')[2]}") from error
-        return cls(proto.getvalue(), codes, trained_on)
+        proto = learn_pieces(
+            lines, size, add_dummy_prefix=False, remove_extra_whitespaces=False, split_by_unicode_script=False
+        )
+        return cls(proto, codes, trained_on)
 
     def __len__(self) -> int:
         return len(self.names)
