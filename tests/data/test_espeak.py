@@ -52,7 +52,7 @@ def test_an_unknown_voice_is_refused():
 
 def test_a_missing_espeak_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(VqspeechError, match=r"pip install 'vqspeech\[miniature\]'$"):
+    with pytest.raises(VqspeechError, match=r"not installed: espeakng-loader \(pip install 'vqspeech\[miniature\]'\)$"):
         check_voice(Voice("en-us", "f2"))
 
 

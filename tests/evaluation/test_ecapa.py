@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 
 from tests.speech import RATE, voice
+from vqspeech import extras
 from vqspeech.errors import VqspeechError
-from vqspeech.evaluation import ecapa, judges
+from vqspeech.evaluation import ecapa
 from vqspeech.evaluation.ecapa import Ecapa, EmbeddedVoices
 from vqspeech.evaluation.missing import CannotMeasure
 
 
 def test_without_package_or_weights_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: None)
-    with pytest.raises(CannotMeasure, match=r"speechbrain .*audio-judges"):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    with pytest.raises(extras.NotInstalled, match=r"speechbrain .*audio-judges"):
         ecapa.find_ecapa(tmp_path)
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: object())
+    monkeypatch.setattr(extras, "find_spec", lambda module: object())
     with pytest.raises(CannotMeasure, match=r"embedding_model\.ckpt; .*fetch_judges\.sh"):
         ecapa.find_ecapa(tmp_path)
 

@@ -6,12 +6,6 @@ from vqspeech.evaluation import judges
 from vqspeech.evaluation.missing import CannotMeasure
 
 
-def test_packages_that_are_missing_are_named_with_the_remedy() -> None:
-    judges.require({"numpy": "numpy"}, "the extra x")
-    with pytest.raises(CannotMeasure, match=r"^not installed: no-such, nor-this \(the extra x\)$"):
-        judges.require({"numpy": "numpy", "no-such": "no_such", "nor-this": "nor_this"}, "the extra x")
-
-
 def test_the_folder_given_comes_before_the_variable_and_that_before_the_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from tests.speech import RATE, voice
-from vqspeech.evaluation import judges, mos
-from vqspeech.evaluation.missing import CannotMeasure
+from vqspeech import extras
+from vqspeech.evaluation import mos
 
 
 def test_without_the_judge_the_script_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: None)
-    with pytest.raises(CannotMeasure, match=r"distillmos, .*fetch_judges\.sh"):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
+    with pytest.raises(extras.NotInstalled, match=r"distillmos, .*fetch_judges\.sh"):
         mos.load_mos(RATE)
 
 

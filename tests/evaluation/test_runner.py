@@ -56,8 +56,8 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     monkeypatch.delenv("VQSPEECH_WHISPER", raising=False)
     monkeypatch.setenv("VQSPEECH_JUDGES", str(tmp_path / "no judges"))
     # These need no weights from elsewhere, and take a second a sample.
-    monkeypatch.setattr(mos, "PACKAGES", {"distillmos": "no_distillmos"})
-    monkeypatch.setattr(world, "PACKAGES", {"pyworld": "no_pyworld"})
+    monkeypatch.setattr(mos, "PACKAGES", ("no-distillmos",))
+    monkeypatch.setattr(world, "PACKAGES", ("no-pyworld",))
 
     def run(data: Path = tmp_path / "test", train: Path = tmp_path / "train", **options: object) -> dict:
         small = {"copies": 3, "conversions": 4, "seconds": 0.05, "utterances": 6, "command": "make it"}

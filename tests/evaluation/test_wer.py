@@ -2,20 +2,21 @@ from pathlib import Path
 
 import pytest
 
+from vqspeech import extras
 from vqspeech.evaluation import judges, wer
 from vqspeech.evaluation.missing import CannotMeasure, or_missing
 
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: object())
+    monkeypatch.setattr(extras, "find_spec", lambda module: object())
     monkeypatch.delenv(wer.VARIABLE, raising=False)
     monkeypatch.delenv(judges.VARIABLE, raising=False)
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: None if module == "jiwer" else object())
-    with pytest.raises(CannotMeasure, match="not installed: jiwer"):
+    monkeypatch.setattr(extras, "find_spec", lambda module: None if module == "jiwer" else object())
+    with pytest.raises(extras.NotInstalled, match="not installed: jiwer"):
         wer.find_whisper()
 
 

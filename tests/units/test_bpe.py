@@ -218,5 +218,5 @@ def test_pieces_that_unfold_without_end_are_refused(
 
 def test_the_extra_that_brings_sentencepiece_is_named(monkeypatch: pytest.MonkeyPatch, train: Units) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
-    with pytest.raises(VqspeechError, match=r"this needs sentencepiece: pip install 'vqspeech\[formats\]'"):
+    with pytest.raises(VqspeechError, match=r"not installed: sentencepiece \(pip install 'vqspeech\[formats\]'\)"):
         train_bpe(train, train, 30, merge=True)

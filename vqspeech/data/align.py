@@ -5,7 +5,6 @@ Needs the extra `align`; its English model lies in the package. Phones are those
 
 import re
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from vqspeech import audio
 from vqspeech.data.kaldi import DataDir
 from vqspeech.data.labels import Phone, plain_phone
 from vqspeech.errors import VqspeechError
+from vqspeech.extras import require
 from vqspeech.files import atomic_write
 from vqspeech.progress import progress, say
 
@@ -40,12 +40,11 @@ class AlignReport:
 class Aligner:
     """Finds the phones of known words in a recording, by the acoustic model and the dictionary of pocketsphinx.
 
-    Raises VqspeechError when pocketsphinx is not installed.
+    Raises NotInstalled without pocketsphinx.
     """
 
     def __init__(self) -> None:
-        if find_spec("pocketsphinx") is None:
-            raise VqspeechError("pocketsphinx is not installed; pip install 'vqspeech[align]'")
+        require(["pocketsphinx"], "pip install 'vqspeech[align]'")
         from pocketsphinx import Decoder
 
         # The best path through the lattice has an <s> and a </s> of one frame, which are too short for phones.

@@ -14,6 +14,7 @@ import numpy as np
 
 from vqspeech.data.labels import Phone
 from vqspeech.errors import VqspeechError, did_you_mean
+from vqspeech.extras import require
 
 PAUSE = "pau"
 LEAD_IN = 0.15  # seconds of silence before the speech, as a recording has; espeak-ng starts at once
@@ -182,8 +183,7 @@ def _data_folder() -> Path:
 
 
 def _loader() -> ModuleType:
-    try:
-        import espeakng_loader
-    except ImportError:
-        raise VqspeechError("synthetic voices need espeak-ng: pip install 'vqspeech[miniature]'") from None
+    require(["espeakng-loader"], "pip install 'vqspeech[miniature]'")
+    import espeakng_loader
+
     return espeakng_loader

@@ -76,7 +76,7 @@ def once(score: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
 def world_conversion(train: Speech, unseen: Speech | None, sample_rate: int) -> Convert:
     """Conversion by WORLD from what ten training utterances of source and target, or of `unseen`, sound like.
 
-    Raises CannotMeasure when pyworld is not installed.
+    Raises NotInstalled when pyworld is not installed.
     """
     require_world()
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.evaluation.judges import find_weights, require
+from vqspeech.evaluation.judges import find_weights
+from vqspeech.extras import require
 
-PACKAGES = {"speechbrain": "speechbrain"}
+PACKAGES = ("speechbrain",)
 WEIGHTS = "ecapa/embedding_model.ckpt"
 SAMPLE_RATE = 16000
 BANDS = 80
@@ -28,7 +29,7 @@ THRESHOLD = 0.32
 
 
 def find_ecapa(judges: Path | None = None) -> Path:
-    """The file of weights; raises CannotMeasure that says what is missing."""
+    """The file of weights; raises NotInstalled or CannotMeasure that says what is missing."""
     require(PACKAGES, "the extra audio-judges")
     return find_weights(judges, WEIGHTS)
 

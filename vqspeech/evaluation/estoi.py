@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vqspeech.evaluation.judges import require
+from vqspeech.extras import require
 
-PACKAGES = {"pystoi": "pystoi"}
+PACKAGES = ("pystoi",)
 
 
 def estoi(copy: np.ndarray, source: np.ndarray, sample_rate: int) -> Mapping[str, float] | None:
     """The correlation of spectra of `copy` [T] and `source` [T], at most 1; None for less than 0.4 s of speech.
 
-    Raises CannotMeasure without the package.
+    Raises NotInstalled without the package.
     """
     require(PACKAGES, "the extra audio-judges")
     from pystoi import stoi

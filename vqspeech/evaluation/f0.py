@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vqspeech.evaluation.judges import require
+from vqspeech.extras import require
 
 if TYPE_CHECKING:
     from swift_f0 import SwiftF0
 
-PACKAGES = {"swift-f0": "swift_f0"}
+PACKAGES = ("swift-f0",)
 SAMPLE_RATE = 16000
 LOWEST_HZ = 60.0
 HIGHEST_HZ = 500.0
@@ -24,7 +24,7 @@ def log_f0(copy: np.ndarray, source: np.ndarray, sample_rate: int) -> Mapping[st
 
     `voiced` is the share of the source's voiced frames that they are. None when there are fewer than ten such frames
     of 16 ms, or either does not move.
-    Raises CannotMeasure without the package.
+    Raises NotInstalled without the package.
     """
     require(PACKAGES, "the extra audio-judges")
     (heard, heard_voiced), (said, said_voiced) = (_track(one, sample_rate) for one in (copy, source))

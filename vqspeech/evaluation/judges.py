@@ -1,21 +1,12 @@
-"""Where the optional judges are: packages of the extras, weights in one folder that `fetch_judges.sh` fills."""
+"""Where the weights of the optional judges are: in one folder that `fetch_judges.sh` fills."""
 
-import importlib.util
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from vqspeech.evaluation.missing import CannotMeasure
 
 VARIABLE = "VQSPEECH_JUDGES"
 SCRIPT = "recipes/utils/fetch_judges.sh"
-
-
-def require(packages: Mapping[str, str], remedy: str) -> None:
-    """Raise CannotMeasure that names the `packages` (module by name) that are not installed, and the `remedy`."""
-    absent = [name for name, module in packages.items() if importlib.util.find_spec(module) is None]
-    if absent:
-        raise CannotMeasure(f"not installed: {', '.join(absent)} ({remedy})")
 
 
 def find_weights(folder: Path | None, name: str) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vqspeech.errors import VqspeechError
+from vqspeech.extras import NotInstalled
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
@@ -14,10 +15,10 @@ class CannotMeasure(VqspeechError):
 
 
 def or_missing(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The result of `measure`, or `{"missing": reason}` when it raises CannotMeasure."""
+    """The result of `measure`, or `{"missing": reason}` when it raises CannotMeasure or lacks a package."""
     try:
         return measure()
-    except CannotMeasure as reason:
+    except (CannotMeasure, NotInstalled) as reason:
         return {"missing": str(reason)}
 
 

@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vqspeech.evaluation.judges import SCRIPT, require
+from vqspeech.evaluation.judges import SCRIPT
+from vqspeech.extras import require
 
-PACKAGES = {"distillmos": "distillmos", "xls-r-sqa": "xls_r_sqa", "torchaudio": "torchaudio"}
+PACKAGES = ("distillmos", "xls-r-sqa", "torchaudio")
 SAMPLE_RATE = 16000
 
 
 def load_mos(sample_rate: int) -> Callable[[np.ndarray], float]:
-    """The mean opinion score that a waveform [T] at `sample_rate` would have; CannotMeasure without the judge."""
+    """The mean opinion score that a waveform [T] at `sample_rate` would have; NotInstalled without the judge."""
     require(PACKAGES, SCRIPT)
     import soxr
     import torch

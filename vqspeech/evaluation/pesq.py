@@ -7,16 +7,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from vqspeech.evaluation.judges import require
+from vqspeech.extras import require
 
-PACKAGES = {"pesq": "pesq"}
+PACKAGES = ("pesq",)
 SAMPLE_RATE = 16000
 
 
 def wideband_pesq(copy: np.ndarray, source: np.ndarray, sample_rate: int) -> Mapping[str, float] | None:
     """The score of `copy` [T] against `source` [T]; None where either is too short or has no speech.
 
-    Raises CannotMeasure without the package.
+    Raises NotInstalled without the package.
     """
     require(PACKAGES, "the extra compiled-judges")
     import soxr

@@ -21,7 +21,7 @@ Compare = Callable[[np.ndarray, np.ndarray, int], Mapping[str, float] | None]
 
 
 def measure_mos(kinds: Kinds, sample_rate: int) -> dict[str, Any]:
-    """The mean opinion score predicted of each kind; CannotMeasure without the judge or samples."""
+    """The mean opinion score predicted of each kind; NotInstalled without the judge, CannotMeasure without samples."""
     judge = once(load_mos(sample_rate))
 
     def score(samples: Sequence[Sample]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def measure_mos(kinds: Kinds, sample_rate: int) -> dict[str, Any]:
 def measure_copies(kinds: Kinds, sample_rate: int, compare: Compare) -> dict[str, Any]:
     """What `compare` says of copies and their controls against their sources.
 
-    Raises CannotMeasure when it has nothing to say, or lacks its package.
+    Raises CannotMeasure when it has nothing to say, NotInstalled when it lacks its package.
     """
 
     def score(samples: Sequence[Sample]) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from vqspeech.evaluation.f0 import log_f0
 from vqspeech.evaluation.figures import draw_samples
 from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
-from vqspeech.evaluation.missing import CannotMeasure, or_missing
+from vqspeech.evaluation.missing import or_missing
 from vqspeech.evaluation.pesq import wideband_pesq
 from vqspeech.evaluation.phone_map import measure_map
 from vqspeech.evaluation.quality import measure_copies, measure_mcd, measure_mos
@@ -46,6 +46,7 @@ from vqspeech.evaluation.speed import measure_speed
 from vqspeech.evaluation.table import render
 from vqspeech.evaluation.verification import measure_voices
 from vqspeech.evaluation.wer import find_whisper
+from vqspeech.extras import NotInstalled
 from vqspeech.files import atomic_write
 from vqspeech.training.log import read_metrics
 
@@ -143,7 +144,7 @@ def evaluate(
         samples = make_samples(codec, pairs, temperature, out / "wav")
         try:
             world, lacking = world_conversion(train, strangers, rate), {}
-        except CannotMeasure as reason:
+        except NotInstalled as reason:
             world, lacking = None, {"world": {"missing": str(reason)}}
 
         @cache

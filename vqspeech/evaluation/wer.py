@@ -12,14 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech.evaluation.bootstrap import Interval, interval, ratio
-from vqspeech.evaluation.judges import find_weights, require
+from vqspeech.evaluation.judges import find_weights
 from vqspeech.evaluation.missing import CannotMeasure
+from vqspeech.extras import require
 
-PACKAGES = {
-    "faster-whisper": "faster_whisper",
-    "jiwer": "jiwer",
-    "whisper-normalizer": "whisper_normalizer",
-}
+PACKAGES = ("faster-whisper", "jiwer", "whisper-normalizer")
 VARIABLE = "VQSPEECH_WHISPER"
 WEIGHTS = "whisper-tiny.en/model.bin"
 SAMPLE_RATE = 16000
@@ -39,7 +36,7 @@ class ErrorRates:
 def find_whisper(folder: Path | None = None, judges: Path | None = None) -> Path:
     """The judge's folder: the one given, else `$VQSPEECH_WHISPER`, else `whisper-tiny.en` among the `judges`.
 
-    Raises CannotMeasure that says what is missing.
+    Raises NotInstalled or CannotMeasure that says what is missing.
     """
     require(PACKAGES, "the extra asr-judge")
     named = folder or os.environ.get(VARIABLE)

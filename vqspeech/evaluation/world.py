@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vqspeech.evaluation.judges import require
+from vqspeech.extras import require
 
-PACKAGES = {"pyworld": "pyworld"}
+PACKAGES = ("pyworld",)
 CEPSTRA = 40
 
 
@@ -26,7 +26,7 @@ class Statistics:
 
 
 def require_world() -> None:
-    """Raise CannotMeasure when pyworld is not installed."""
+    """Raise NotInstalled when pyworld is not installed."""
     require(PACKAGES, "the extra compiled-judges")
 
 

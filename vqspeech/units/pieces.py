@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.extra import require
+from vqspeech.extras import FORMATS, require
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -20,9 +20,12 @@ def learn_pieces(lines: Sequence[str], size: int, **settings: bool) -> bytes:
     `settings` are those of sentencepiece that say what becomes of spaces and scripts.
     Raises VqspeechError where the lines give fewer pieces or have more characters.
     """
+    require(["sentencepiece"], FORMATS)
+    from sentencepiece import SentencePieceTrainer
+
     proto = io.BytesIO()
     try:
-        require("sentencepiece").SentencePieceTrainer.train(
+        SentencePieceTrainer.train(
             sentence_iterator=iter(lines),
             model_writer=proto,
             model_type="bpe",
@@ -43,7 +46,10 @@ def learn_pieces(lines: Sequence[str], size: int, **settings: bool) -> bytes:
 
 def open_pieces(proto: bytes) -> "SentencePieceProcessor":
     """What sentencepiece makes of a model; raises VqspeechError for one that is damaged."""
+    require(["sentencepiece"], FORMATS)
+    from sentencepiece import SentencePieceProcessor
+
     try:
-        return require("sentencepiece").SentencePieceProcessor(model_proto=proto)
+        return SentencePieceProcessor(model_proto=proto)
     except RuntimeError as error:
         raise VqspeechError("not a sentencepiece model") from error

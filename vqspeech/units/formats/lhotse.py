@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.extra import require
+from vqspeech.extras import FORMATS, require
 from vqspeech.units.formats.base import Export
 from vqspeech.units.rows import Row
 from vqspeech.units.tokens import expanded, merged
@@ -29,7 +29,8 @@ class Lhotse:
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
-        lhotse = require("lhotse")
+        require(["lhotse"], FORMATS)
+        import lhotse
         from lhotse.features.io import NumpyFilesWriter
 
         shift = export.frame_seconds

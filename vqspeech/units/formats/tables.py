@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
-from vqspeech.units.extra import require
+from vqspeech.extras import FORMATS, require
 from vqspeech.units.formats.base import Export, write_lines
 from vqspeech.units.rows import MOST_FRAMES, Row, read_lines
 
@@ -69,17 +69,18 @@ class Parquet:
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
         """As `Format.write`."""
-        arrow = require("pyarrow")
+        require(["pyarrow"], FORMATS)
+        import pyarrow
         from pyarrow import parquet
 
-        text, numbers = arrow.string(), arrow.list_(arrow.int64())
+        text, numbers = pyarrow.string(), pyarrow.list_(pyarrow.int64())
         names = {"id": text, "speaker": text, "text": text, "audio": text, "units": numbers, "durations": numbers}
-        table = arrow.Table.from_pylist(list(_rows(export)), schema=arrow.schema(list(names.items())))
+        table = pyarrow.Table.from_pylist(list(_rows(export)), schema=pyarrow.schema(list(names.items())))
         parquet.write_table(table, folder / "units.parquet")
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
-        require("pyarrow")
+        require(["pyarrow"], FORMATS)
         from pyarrow import parquet
 
         path = folder / "units.parquet"
