@@ -75,7 +75,8 @@ def convert_through_pipe(
     else:
         factor = audio.level_gain_of_blocks(audio.read_blocks(Path(sources[0]), rate), rate)
         blocks = audio.read_blocks(Path(sources[0]), rate)
-    converted = convert_pipe(codec, blocks, speakers[0], factor, temperature, seed)
+    heard, source = tee(blocks)
+    converted = at_source_level(codec.convert_live(heard, speakers[0], factor, temperature, seed), source, factor, rate)
     if str(out) == PIPE:
         say(f"{rate} samples a second, each {latency(codec):.3f} s and the time of its work after its source")
         write_pipe(sys.stdout.buffer, converted, rate, raw=raw_rate is not None)
@@ -87,24 +88,16 @@ def convert_through_pipe(
         print(out)
 
 
-def convert_pipe(
-    codec: "Codec",
-    blocks: Iterable[np.ndarray],
-    speaker: str,
-    gain: float = 1.0,
-    temperature: float | None = None,
-    seed: int = 0,
+def at_source_level(
+    converted: Iterable[np.ndarray], source: Iterable[np.ndarray], gain: float, sample_rate: int
 ) -> Iterator[np.ndarray]:
-    """Blocks of samples `[T]` at the codec's rate -> blocks of converted samples, `latency` later, as many in all.
+    """Blocks `[T]` of a live conversion -> the same as loud as its source, in other blocks `[T]`, as many in all.
 
-    `gain` brings the speech to `audio.LEVEL_DBFS`, and its inverse the conversion back to the level of the source; a
-    limiter keeps peaks below `audio.PEAK`. Silence stays silence.
+    `gain` is what brought the source to `audio.LEVEL_DBFS`; a limiter keeps peaks below `audio.PEAK`. Silence stays
+    silence.
     """
-    heard, source = tee(blocks)
-    rate = codec.sample_rate
-    converted = codec.convert_live(heard, speaker, gain, temperature, seed)
-    quiet = silenced(converted, source, rate, silence_threshold(gain))
-    return limited((block / np.float32(gain) for block in quiet), rate)
+    quiet = silenced(converted, source, sample_rate, silence_threshold(gain))
+    return limited((block / np.float32(gain) for block in quiet), sample_rate)
 
 
 def latency(codec: "Codec") -> float:
