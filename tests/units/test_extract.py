@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -128,16 +128,39 @@ extract.extract_units(vqspeech.load(folder / "model"), read_data_dir(folder / "d
 
 
 def test_a_killed_run_goes_on_in_other_processes_to_the_same_bytes(
-    tmp_path: Path, codec: Codec, data: DataDir, capsys: pytest.CaptureFixture
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     extract_units(codec, data, tmp_path / "whole")
     killed = subprocess.run([sys.executable, "-c", KILLED, tmp_path])
     assert killed.returncode == -9 and not (tmp_path / "units").exists()
     capsys.readouterr()
+    monkeypatch.setattr(extract, "WORTH_A_PROCESS", 1)
     extract_units(codec, data, tmp_path / "units", nj=2)
     assert "going on behind 4 of 6 utterances" in capsys.readouterr().err
     assert files(tmp_path / "units") == files(tmp_path / "whole")
     assert not list(tmp_path.glob(".units*"))
+
+
+@pytest.mark.parametrize(
+    ("utterances", "seconds", "processes"),
+    [(2, 400.0, 2), (2, 4000.0, 8), (20, 4.0, 1), (1000, None, 8), (150, None, 2)],
+)
+def test_there_are_no_more_processes_than_there_is_work_for(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch, utterances: int, seconds: float | None, processes: int
+) -> None:
+    ids = [f"a_{number:03d}" for number in range(utterances)]
+    wavs, utt2spk = {id: Path(id) for id in ids}, dict.fromkeys(ids, "a")
+    data = DataDir(Path("data"), wavs, utt2spk, utt2dur=dict.fromkeys(ids, seconds) if seconds else {})
+    started: list[int] = []
+
+    def apart(work: object, items: Sequence[Path], nj: int) -> Iterator[object]:
+        started.append(nj)
+        yield from (VqspeechError("not there") for _ in items)
+
+    monkeypatch.setattr(extract, "in_processes", apart)
+    with pytest.raises(VqspeechError, match="utterance a_000"):
+        extract_units(codec, data, Path("units"), nj=8)
+    assert (started or [1]) == [processes]
 
 
 @pytest.mark.parametrize("stop", ["a_000", "a_001", "a_002", "b_000", "b_002"])

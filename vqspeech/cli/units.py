@@ -27,7 +27,8 @@ def units(
         data: Kaldi data directory
         out: folder for units.txt, units.json and utt2spk
         model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
-        nj: processes at once, on one core each; a single one uses all cores as well as it can
+        nj: processes at once, at most, on one core each; a single one uses all cores as well as it can, and is all that
+            some minutes of speech need
         skip_bad: carry on past unreadable utterances and name them
         force: replace units of another model or of other data
 

@@ -26,17 +26,22 @@ SHARD_FRAMES = 1_000_000
 An interruption costs one at most, and the few utterances that were begun ahead.
 """
 
+WORTH_A_PROCESS = 100_000
+"""Frames, some minutes of speech: fewer are encoded before a process has begun."""
+UTTERANCE_SECONDS = 4.0
+"""Of one whose length the data dir does not tell."""
+
 Encoded = np.ndarray | VqspeechError
 
 
 def extract_units(
     codec: Codec, data: DataDir, out: Path, nj: int = 1, skip_bad: bool = False, force: bool = False
 ) -> None:
-    """Encode every utterance of `data`, by `nj` processes, and write the units dir `out`.
+    """Encode every utterance of `data`, by `nj` processes at most, and write the units dir `out`.
 
     What is encoded gathers in shards beside `out`, which are joined at the end. After an interruption of any kind
     the same call goes on behind the last whole shard. The result is the same to the byte, and so it is for any `nj`.
-    One process has threads, as many as torch has; of several each has one.
+    One process has threads, as many as torch has; of several, which a data dir of minutes is not worth, each has one.
 
     Raises VqspeechError for the first utterance that cannot be read; with `skip_bad` such are left out, and listed in
     `units.json`. Units of another model or other data are replaced only with `force`, and so are such shards.
@@ -54,6 +59,7 @@ def extract_units(
     if done := shards.keep(skip_bad):
         say(f"going on behind {done} of {len(ids)} utterances that an earlier run encoded")
     sources = [data.wavs[id] for id in ids[done:]]
+    nj = min(nj, _most_processes(codec, data, ids[done:]))
     # The audio of a data dir has been brought to the training level by vqspeech-prepare.
     if nj == 1:
         work = in_order(partial(_encode, codec), sources)
@@ -64,6 +70,12 @@ def extract_units(
         for units, skipped in _sharded(zip(ids[done:], results, strict=True), skip_bad):
             shards.add(units, skipped)
     shards.join()
+
+
+def _most_processes(codec: Codec, data: DataDir, ids: Iterable[str]) -> int:
+    """How many there is work for."""
+    seconds = sum(data.utt2dur.get(id, UTTERANCE_SECONDS) for id in ids)
+    return max(1, round(seconds * codec.sample_rate / codec.hop / WORTH_A_PROCESS))
 
 
 def describe_units(codec: Codec) -> dict[str, Any]:
