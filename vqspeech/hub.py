@@ -1,8 +1,9 @@
 """Model folders: `config.json` and `model.safetensors`, the two files that model hubs expect."""
 
+import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,16 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
         reason = str(error).splitlines()[0]
         raise VqspeechError(f"{folder / WEIGHTS}: damaged or not of this {CONFIG}: {reason}") from error
     return Pretrained(model.to(device).eval(), config, speakers, notes)
+
+
+def checksum(tensors: Mapping[str, Tensor], text: str) -> str:
+    """SHA-256 of a text and of names, types, shapes and bytes of tensors on the CPU."""
+    sha256 = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return sha256.hexdigest()
 
 
 def check_size(weights: Path, build: Callable[[], nn.Module], description: Path) -> None:

@@ -3,7 +3,6 @@
 `state-STEP.safetensors` carries a checksum of all it holds. The newest few are kept, and a damaged one is set aside.
 """
 
-import hashlib
 import json
 from itertools import zip_longest
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write, flush_names, remove_unfinished
+from vqspeech.hub import checksum
 from vqspeech.progress import say
 
 
@@ -53,7 +53,7 @@ def save_state(
     remove_unfinished(folder, ".safetensors")
     path = folder / f"state-{counters['step']:06d}.safetensors"
     with atomic_write(path, "wb") as file:
-        file.write(save(tensors, metadata={"counters": text, "sha256": _checksum(tensors, text)}))
+        file.write(save(tensors, metadata={"counters": text, "sha256": checksum(tensors, text)}))
     flush_names(folder)
     for old in checkpoints(folder)[keep:]:
         old.unlink()
@@ -107,20 +107,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: damaged: {str(error).splitlines()[0]}") from error
     # The first checkpoints had no checksum.
-    found = _checksum(tensors, text)
+    found = checksum(tensors, text)
     if metadata.get("sha256", found) != found:
         raise DamagedError(f"{path}: damaged: its checksum is not that of its content")
     return tensors, counters
-
-
-def _checksum(tensors: dict[str, Tensor], counters: str) -> str:
-    """SHA-256 of names, shapes and bytes of all tensors, and of the counters."""
-    sha256 = hashlib.sha256(counters.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        sha256.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy())
-    return sha256.hexdigest()
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
