@@ -16,13 +16,14 @@ from torch import nn
 
 from tests.tiny import save_tiny_model
 from vqspeech import audio
-from vqspeech.config import Config, from_dict, load_config, to_dict
+from vqspeech.config import Config
 from vqspeech.data.kaldi import DataDir, read_data_dir, write_data_dir
 from vqspeech.data.labels import read_labels
 from vqspeech.data.manifest import read_manifest
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 from vqspeech.hub import from_pretrained
+from vqspeech.settings import from_dict, load_config, to_dict
 from vqspeech.training.checkpoint import load_state, newest_state, save_state
 from vqspeech.units.formats import FORMATS
 from vqspeech.units.store import Units, read_units, write_units
@@ -108,7 +109,7 @@ def test_configs_come_back(data: st.DataObject) -> None:
     with folder() as place:
         # JSON is YAML.
         (Path(place) / "a.yaml").write_text(json.dumps(values))
-        assert to_dict(load_config(Path(place) / "a.yaml")) == values
+        assert to_dict(load_config(Path(place) / "a.yaml", Config)) == values
 
 
 # Damage: bytes overwritten, cut out, put in, or something else altogether.
@@ -183,7 +184,7 @@ READERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
     "manifest": (make_manifest, read_manifest),
     "labels": (make_labels, lambda place: read_labels(place / "a.lab")),
     "units": (make_units, lambda place: read_units(place / "units")),
-    "config": (make_config, lambda place: load_config(place / "a.yaml")),
+    "config": (make_config, lambda place: load_config(place / "a.yaml", Config)),
     "model": (save_tiny_model, from_pretrained),
     "checkpoint": (make_state, read_state),
     "wav": (make_audio(".wav", "WAV", "PCM_16"), lambda place: audio.read(place / "a.wav", RATE)),

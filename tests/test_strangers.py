@@ -18,8 +18,8 @@ import yaml
 
 from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model, tiny_config
-from vqspeech.config import to_dict
 from vqspeech.data.kaldi import read_data_dir
+from vqspeech.settings import to_dict
 from vqspeech.units.formats import FORMATS
 from vqspeech.units.store import read_units
 from vqspeech.units.transfer import export_units

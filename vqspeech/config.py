@@ -1,60 +1,24 @@
-"""Every setting of a model and its training: frozen dataclasses, read from YAML, overridden by dotted flags."""
+"""Every setting of a model and its training."""
 
-import dataclasses
-import json
-import math
-import reprlib
-import types
 from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Literal
 
-from vqspeech.errors import UsageError, VqspeechError, did_you_mean
-
-T = TypeVar("T")
+from vqspeech.settings import Checked, ConfigError
 
 SamplerName = Literal["auto", "cpu", "cpu-float32", "cuda-graph", "cuda-triton", "reference"]
 """`auto` the fastest for the device; `cpu` compiled, weights of 16 bits; `cpu-float32` exact; `reference` plain torch;
 `cuda-graph` for many streams on a GPU, `cuda-triton` for few."""
 
-
 MOST_CODES = 2**20
 """Codes are counted one by one, so that many more would fill the memory."""
-
-
-class ConfigError(UsageError):
-    """A setting that does not exist or cannot hold that value."""
-
-
 MOST_LAYERS = 1000
 HIGHEST_RATE = 768_000
 """Samples per second of the fastest converters."""
 
 
-class _Checked:
-    """Refuses values beyond what makes sense, by the settings' names: a stranger's could take all time and memory."""
-
-    def _at_least(self, least: float, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if min(value if isinstance(value, tuple) else (value,), default=least) < least:
-                raise ConfigError(f"{name}: {value} is below {least:g}")
-
-    def _at_most(self, most: float, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if max(value if isinstance(value, tuple) else (value,), default=most) > most:
-                raise ConfigError(f"{name}: {value} is above {most:g}")
-
-    def _at_most_long(self, most: int, *names: str) -> None:
-        for name in names:
-            if len(getattr(self, name)) > most:
-                raise ConfigError(f"{name}: {len(getattr(self, name))} values are more than {most}")
-
-
 @dataclass(frozen=True)
-class EncoderConfig(_Checked):
+class EncoderConfig(Checked):
     """The strided convolutions that turn the waveform into frames (Oord et al. 2017, section 4.3)."""
 
     strides: tuple[int, ...] = (2, 2, 2, 2, 2, 2)
@@ -73,7 +37,7 @@ class EncoderConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class BottleneckConfig(_Checked):
+class BottleneckConfig(Checked):
     """What stands between encoder and decoder."""
 
     name: Literal["vq", "nsvq", "soft_em", "gumbel", "nvil", "vimco", "fsq", "rvq", "vae", "ae", "none"] = "vq"
@@ -154,7 +118,7 @@ class BottleneckConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class DecoderConfig(_Checked):
+class DecoderConfig(Checked):
     """The WaveNet (Oord et al. 2016) and the network that prepares its conditioning."""
 
     layers: int = 20
@@ -193,7 +157,7 @@ class DecoderConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class ModelConfig(_Checked):
+class ModelConfig(Checked):
     """Encoder, bottleneck and decoder of one model."""
 
     sample_rate: int = 16000
@@ -215,7 +179,7 @@ class ModelConfig(_Checked):
 
 
 @dataclass(frozen=True)
-class LoopConfig(_Checked):
+class LoopConfig(Checked):
     """How anything is trained."""
 
     max_steps: int = 100_000
@@ -277,7 +241,7 @@ class TrainingConfig(LoopConfig):
 
 
 @dataclass(frozen=True)
-class PriorConfig(_Checked):
+class PriorConfig(Checked):
     """The Transformer over codes."""
 
     width: int = 192
@@ -333,95 +297,3 @@ class Config:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
-
-
-def load_config(path: Path, cls: type[T] = Config) -> T:
-    """Read a YAML file into a config dataclass; raises ConfigError naming an unknown key and the nearest known one."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except OSError as error:
-        raise VqspeechError(f"{path}: cannot read the config: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
-    return from_dict(cls, _onto(to_dict(cls()), values), where=str(path))
-
-
-def _onto(defaults: Any, values: Any) -> Any:
-    """Values over defaults, setting by setting: a default can depend on where a dataclass stands."""
-    if not isinstance(defaults, dict) or not isinstance(values, dict):
-        return values
-    return {**defaults, **{key: _onto(defaults.get(key), value) for key, value in values.items()}}
-
-
-def override(config: T, settings: dict[str, str]) -> T:
-    """Apply dotted settings such as `{"training.max_minutes": "5"}`; values are read as YAML scalars."""
-    import yaml
-
-    values = to_dict(config)
-    for key, text in settings.items():
-        *parents, last = key.split(".")
-        node = values
-        for parent in parents:
-            node = node.setdefault(parent, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"--{key}: {parent} is one setting, without further ones")
-        try:
-            node[last] = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise ConfigError(f"--{key}: {text!r} is not a YAML value") from error
-    return from_dict(type(config), values, where="settings")
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """The plain dictionary of a config dataclass, ready for JSON or YAML."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
-def from_dict(cls: type[T], values: Any, where: str = "config") -> T:
-    """Build a config dataclass from a dictionary; raises ConfigError on unknown keys and wrong types."""
-    if not isinstance(values, dict):
-        raise ConfigError(f"{where}: expected settings, found {_shown(values)}")
-    hints = get_type_hints(cls)
-    for key in values:
-        if key not in hints:
-            raise ConfigError(f"{where}: unknown setting {_shown(key)}{did_you_mean(str(key), hints)}")
-    parsed = {key: _parse(hints[key], value, f"{where}: {key}") for key, value in values.items()}
-    try:
-        return cls(**parsed)
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
-
-
-def _shown(value: Any) -> str:
-    """A value as an error shows it: YAML's aliases make some that would print without end."""
-    return reprlib.repr(value)
-
-
-def _parse(hint: Any, value: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(hint):
-        return from_dict(hint, value, where)
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            known = ", ".join(map(str, get_args(hint)))
-            raise ConfigError(f"{where}: {_shown(value)} is not one of {known}")
-        return value
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where}: expected a list, found {_shown(value)}")
-        return tuple(_parse(get_args(hint)[0], entry, where) for entry in value)
-    if get_origin(hint) in (Union, types.UnionType):
-        return None if value is None else _parse(get_args(hint)[0], value, where)
-    if hint is float and type(value) in (int, float, str):
-        # YAML 1.1 reads 1e-3 as text: it wants a dot.
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if math.isfinite(number):
-            return number
-        raise ConfigError(f"{where}: expected float, found {_shown(value)}")
-    if type(value) is not hint:
-        raise ConfigError(f"{where}: expected {hint.__name__}, found {_shown(value)}")
-    return value

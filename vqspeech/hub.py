@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vqspeech import __version__
-from vqspeech.config import ConfigError, ModelConfig, from_dict, to_dict
+from vqspeech.config import ModelConfig
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder, atomic_write, check_id
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.settings import ConfigError, from_dict, to_dict
 
 FORMAT = 1
 CONFIG = "config.json"

@@ -22,10 +22,10 @@ import vqspeech
 from tests.conftest import ROOT
 from tests.speech import RATE, make_data_dir, voice
 from tests.tiny import save_tiny_model, tiny_config
-from vqspeech.config import to_dict
 from vqspeech.hub import save_pretrained
 from vqspeech.lock import locked
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.settings import to_dict
 from vqspeech.units.formats import FORMATS
 
 COMMANDS = (

@@ -3,8 +3,9 @@ import math
 import pytest
 import torch
 
-from vqspeech.config import ConfigError, PriorConfig
+from vqspeech.config import PriorConfig
 from vqspeech.models.prior import Autoregressive, Histogram, Prior, sample
+from vqspeech.settings import ConfigError
 
 CODES = 7
 

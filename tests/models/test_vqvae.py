@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
-from vqspeech.config import BottleneckConfig, ConfigError, DecoderConfig, EncoderConfig, ModelConfig
+from vqspeech.config import BottleneckConfig, DecoderConfig, EncoderConfig, ModelConfig
 from vqspeech.models.bottleneck import Feedback
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.settings import ConfigError
 
 
 def small(**bottleneck: object) -> ModelConfig:

@@ -37,7 +37,7 @@ from tests.conftest import TINY  # noqa: E402
 from tests.speech import RATE, make_data_dir, voice  # noqa: E402
 from tests.tiny import save_tiny_model, tiny_config  # noqa: E402
 from vqspeech import audio  # noqa: E402
-from vqspeech.config import to_dict  # noqa: E402
+from vqspeech.settings import to_dict  # noqa: E402
 from vqspeech.training.checkpoint import newest_state  # noqa: E402
 
 SPEAKERS = ("x01", "x02")

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
 from vqspeech.cli.train import main
-from vqspeech.config import to_dict
+from vqspeech.settings import to_dict
 from vqspeech.training.checkpoint import newest_state
 from vqspeech.training.vqvae import VQVAETask
 

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.config import Config, ConfigError
+from vqspeech.config import Config
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
+from vqspeech.settings import ConfigError
 from vqspeech.training.checkpoint import checkpoints, newest_state
 from vqspeech.training.log import read_metrics
 from vqspeech.training.vqvae import train
@@ -159,7 +160,9 @@ def test_init_keeps_the_weights_and_gives_new_speakers_rows(data: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run(data: Path) -> None:
     settings = dataclasses.replace(TRAINING, learning_rate=1e30, gradient_clip=1e30, warmup_steps=1)
-    with pytest.raises(VqspeechError, match=r"with a lower --training\.learning_rate or with --training\.precision 32-true$"):
+    with pytest.raises(
+        VqspeechError, match=r"with a lower --training\.learning_rate or with --training\.precision 32-true$"
+    ):
         run(data, "out", tiny_config(settings))
 
 

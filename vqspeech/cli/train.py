@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from vqspeech.cli.harness import run
-from vqspeech.config import Config, load_config, override
+from vqspeech.config import Config
+from vqspeech.settings import load_config, override
 
 
 def train(
@@ -40,7 +41,7 @@ def train(
         vqspeech-train --config conf/tiny.yaml --train data/vctk/train --dev data/vctk/dev --out exp/vctk_tiny
         vqspeech-train ... --training.max_minutes 5 --model.bottleneck.codes 256
     """
-    chosen = override(load_config(config), settings)
+    chosen = override(load_config(config, Config), settings)
     from vqspeech.training.vqvae import train as train_model
 
     train_model(

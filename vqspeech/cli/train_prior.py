@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from vqspeech.cli.harness import run
-from vqspeech.config import PriorTraining, load_config, override
+from vqspeech.config import PriorTraining
+from vqspeech.settings import load_config, override
 
 
 def train_prior(

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vqspeech.config import ConfigError, ModelConfig
+from vqspeech.config import ModelConfig
 from vqspeech.models.bottleneck import make_bottleneck
 from vqspeech.models.encoder import Encoder
 from vqspeech.models.wavenet import Conditioning, WaveNet
+from vqspeech.settings import ConfigError
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vqspeech.config import PriorTraining, to_dict
+from vqspeech.config import PriorTraining
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.codes import merge_runs
 from vqspeech.evaluation.prior import PriorBits, bits_per_code
 from vqspeech.lock import locked
 from vqspeech.models.prior import Autoregressive, Histogram
+from vqspeech.settings import to_dict
 from vqspeech.training.checkpoint import checkpoints
 from vqspeech.training.loop import LOGS, fit
 from vqspeech.units.prior import WEIGHTS, Priors, load_priors, save_priors

@@ -11,7 +11,8 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vqspeech.config import Config, ConfigError, TrainingConfig, to_dict
+from vqspeech.config import Config, TrainingConfig
+from vqspeech.settings import ConfigError, to_dict
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.errors import VqspeechError

@@ -11,11 +11,12 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from vqspeech import __version__
-from vqspeech.config import MOST_CODES, ConfigError, PriorConfig, from_dict, to_dict
+from vqspeech.config import MOST_CODES, PriorConfig
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
 from vqspeech.hub import check_size
 from vqspeech.models.prior import Autoregressive, Histogram, Prior
+from vqspeech.settings import ConfigError, from_dict, to_dict
 
 FORMAT = 1
 INFO = "prior.json"

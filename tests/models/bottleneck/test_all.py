@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from vqspeech.config import BottleneckConfig, ConfigError, DecoderConfig, EncoderConfig, ModelConfig
+from vqspeech.config import BottleneckConfig, DecoderConfig, EncoderConfig, ModelConfig
 from vqspeech.models.bottleneck import BOTTLENECKS, make_bottleneck
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.settings import ConfigError
 
 LEARNING = [name for name in BOTTLENECKS if name != "none"]
 DISCRETE = [name for name in LEARNING if name not in ("vae", "ae")]
