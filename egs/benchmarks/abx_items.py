@@ -7,6 +7,7 @@ import numpy as np
 
 import vqspeech
 from vqspeech.evaluation.abx import GROUP, abx
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.discrimination import distance_of, triphone_items
 from vqspeech.evaluation.representation import fit_baseline
 from vqspeech.evaluation.speech import Speech
@@ -22,7 +23,7 @@ def main() -> None:
     chosen = speech.first(UTTERANCES, among=speech.data.labels)
     baseline = fit_baseline(codec, Speech(train, codec.sample_rate), UTTERANCES)
     arrays = {}
-    for name, items in triphone_items(codec, speech, chosen, lambda: baseline).items():
+    for name, items in triphone_items(codec, Coded.by(codec), speech, chosen, lambda: baseline).items():
         # fastabx takes no more than these if it is given no more: its own choice of ten is another one.
         kept = [item for number, item in zip(_numbers(items), items, strict=True) if number < GROUP]
         found = abx(kept, distance_of(name))

@@ -9,9 +9,9 @@ from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import write_data_dir
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.discrimination import measure_abx, measure_speaker, triphone_items
 from vqspeech.evaluation.mfcc import log_mel_bands, mfcc39
-from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.representation import fit_baseline
 from vqspeech.evaluation.speech import Speech
@@ -38,12 +38,12 @@ def codec(tmp_path: Path) -> Codec:
 
 
 @pytest.fixture
-def baseline(codec: Codec, speech: Speech) -> MfccKMeans:
+def baseline(codec: Codec, speech: Speech) -> Coded:
     return fit_baseline(codec, speech, 6)
 
 
-def test_all_representations_are_cut_alike(codec: Codec, speech: Speech, baseline: MfccKMeans) -> None:
-    items = triphone_items(codec, speech, speech.data.utterances, lambda: baseline)
+def test_all_representations_are_cut_alike(codec: Codec, speech: Speech, baseline: Coded) -> None:
+    items = triphone_items(codec, Coded.by(codec), speech, speech.data.utterances, lambda: baseline)
     assert items.keys() == {"codes", "vectors", "mfcc", "log_mel", "mfcc_kmeans", "random"}
     assert {len(own) for own in items.values()} == {6}
     # From 0.1 to 0.4 s of the trimmed audio, at 4 ms a frame: centres from 0.102 s to 0.398 s.
@@ -54,25 +54,25 @@ def test_all_representations_are_cut_alike(codec: Codec, speech: Speech, baselin
     assert (item.phone, item.context, item.speaker) == ("a", ("k", "t"), "b")
 
 
-def test_abx_and_probe_hold_figures_and_baselines(codec: Codec, speech: Speech, baseline: MfccKMeans) -> None:
-    found = measure_abx(codec, speech, 6, lambda: baseline)
+def test_abx_and_probe_hold_figures_and_baselines(codec: Codec, speech: Speech, baseline: Coded) -> None:
+    found = measure_abx(codec, Coded.by(codec), speech, 6, lambda: baseline)
     assert found["utterances"] == found["codes"]["items"] == 6
     assert found["beside"].keys() == {"mfcc", "log_mel", "mfcc_kmeans", "random"}
     assert 0 <= found["codes"]["within"] <= 1
-    found = measure_speaker(codec, speech, speech, 6, lambda: baseline)
+    found = measure_speaker(codec, Coded.by(codec), speech, speech, 6, lambda: baseline)
     # Voices an octave apart are told apart by their cepstra.
     assert found["beside"]["accuracy"] == 1.0
     assert (found["chance"], found["speakers"], found["train_segments"]) == (0.5, 2, 6)
 
 
 def test_without_labels_or_a_second_speaker_there_is_nothing_to_measure(
-    codec: Codec, speech: Speech, baseline: MfccKMeans, tmp_path: Path
+    codec: Codec, speech: Speech, baseline: Coded, tmp_path: Path
 ) -> None:
     lone = Speech(make_data_dir(tmp_path / "lone", speakers=("a",)).path, 16000)
     with pytest.raises(CannotMeasure, match="no phone labels"):
-        measure_abx(codec, lone, 6, lambda: baseline)
+        measure_abx(codec, Coded.by(codec), lone, 6, lambda: baseline)
     with pytest.raises(CannotMeasure, match="fewer than two speakers are in both"):
-        measure_speaker(codec, speech, lone, 6, lambda: baseline)
+        measure_speaker(codec, Coded.by(codec), speech, lone, 6, lambda: baseline)
 
 
 def test_cepstra_are_those_of_the_bands(speech: Speech) -> None:

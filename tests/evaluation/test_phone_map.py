@@ -8,6 +8,7 @@ from tests.evaluation.test_runner import give_labels
 from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model
 from vqspeech.errors import VqspeechError
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.phone_map import TABLE, count, measure_map, read_counts, write_counts
 from vqspeech.evaluation.speech import Speech
@@ -36,7 +37,7 @@ def test_every_frame_of_speech_is_counted_once(tmp_path: Path) -> None:
     codec = vqspeech.load(tmp_path / "model")
     labelled = give_labels(make_data_dir(tmp_path / "data", seconds=1.2), tmp_path / "labelled")
     speech = Speech(labelled, codec.sample_rate)
-    found = measure_map(codec, speech, 4, tmp_path)
+    found = measure_map(codec, Coded.by(codec), speech, 4, tmp_path)
     # Of 300 frames an utterance the first 25, 0.1 s, are silence, and each later tenth of a second is one phone.
     expected: dict[tuple[int, str], int] = {}
     for _, waveform in speech.read(speech.first(4)):
@@ -58,5 +59,7 @@ def test_without_labels_it_says_so(tmp_path: Path) -> None:
     save_tiny_model(tmp_path / "model", speakers=("a", "b"))
     codec = vqspeech.load(tmp_path / "model")
     with pytest.raises(CannotMeasure, match="no phone labels"):
-        measure_map(codec, Speech(make_data_dir(tmp_path / "data").path, codec.sample_rate), 4, tmp_path)
+        measure_map(
+            codec, Coded.by(codec), Speech(make_data_dir(tmp_path / "data").path, codec.sample_rate), 4, tmp_path
+        )
     assert not (tmp_path / TABLE).exists()

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from safetensors.torch import load_file
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
 from vqspeech.config import Config
+from vqspeech.data.dataset import held_out_crops
+from vqspeech.data.kaldi import read_data_dir
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
 from vqspeech.settings import ConfigError
@@ -189,6 +192,19 @@ def test_stopped_early_the_learning_rates_are_those_of_the_whole_budget(data: Pa
     assert [line["step"] for line in part if line["split"] == "dev"] == [2, 4]
     rates = [[line["learning_rate"] for line in lines if line["split"] == "train"] for lines in (whole, part)]
     assert rates[0][:2] == rates[1]
+
+
+def test_a_posterior_is_judged_by_what_is_drawn_and_what_that_costs(data: Path) -> None:
+    config = tiny_config(dataclasses.replace(TRAINING, max_steps=2), name="gumbel")
+    out = run(data, "out", config)
+    last = read_metrics(out / "train" / "metrics.jsonl")[-1]
+    model = from_pretrained(out).model
+    dev = held_out_crops(read_data_dir(data / "dev"), ("a", "b"), 4 * 640, 16000, TRAINING.eval_seconds)
+    codes = model.encode(dev.waveform, torch.Generator().manual_seed(0))
+    nll = model.negative_log_likelihood(dev.waveform, codes.latents, dev.speaker).mean()
+    expected = (float(nll.detach()) + float(codes.kl) / model.hop) / math.log(2)
+    assert last["loss"] == pytest.approx(expected, rel=1e-5)
+    assert last["loss"] != pytest.approx(last["bits_true"], rel=1e-5)
 
 
 def test_without_codes_the_true_ones_are_worth_nothing(data: Path) -> None:

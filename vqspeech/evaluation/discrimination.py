@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vqspeech.evaluation.abx import Distance, Item, abx, angular, levenshtein, triphones
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.mfcc import log_mel_bands, mfcc39
-from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
 from vqspeech.evaluation.speaker_probe import Segment, segments, speaker_probe
 from vqspeech.evaluation.speech import Speech
@@ -18,10 +17,10 @@ from vqspeech.progress import progress
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
-Baseline = Callable[[], MfccKMeans]
+Baseline = Callable[[], Coded]
 
 
-def measure_abx(codec: "Codec", speech: Speech, limit: int, baseline: Baseline) -> dict[str, Any]:
+def measure_abx(codec: "Codec", coded: Coded, speech: Speech, limit: int, baseline: Baseline) -> dict[str, Any]:
     """ABX errors of codes by edits and of their vectors by angle, and in `beside` those of the baselines.
 
     On the first `limit` labelled utterances by hash. A continuous bottleneck has `vectors` alone. Raises CannotMeasure
@@ -30,7 +29,7 @@ def measure_abx(codec: "Codec", speech: Speech, limit: int, baseline: Baseline) 
     labelled = speech.first(limit, among=speech.data.labels)
     if not labelled:
         raise CannotMeasure("no phone labels")
-    items = triphone_items(codec, speech, labelled, baseline)
+    items = triphone_items(codec, coded, speech, labelled, baseline)
     found = {
         name: asdict(abx(own, distance_of(name))) for name, own in progress(items.items(), "ABX", unit="representation")
     }
@@ -39,25 +38,26 @@ def measure_abx(codec: "Codec", speech: Speech, limit: int, baseline: Baseline) 
 
 
 def triphone_items(
-    codec: "Codec", speech: Speech, utterances: Iterable[str], baseline: Baseline
+    codec: "Codec", coded: Coded, speech: Speech, utterances: Iterable[str], baseline: Baseline
 ) -> dict[str, list[Item]]:
     """The triphones of some labelled utterances in every representation."""
     labels = speech.labels(utterances)
     discrete = codec.model.bottleneck.discrete
-    kmeans = baseline() if discrete else None
+    model = dict(coded.of(speech, progress(labels, "encode", unit="utt")))
+    kmeans = dict(baseline().of(speech, labels)) if discrete else {}
     randomness = np.random.default_rng(0)
     items: dict[str, list[Item]] = {}
     for utterance, waveform in speech.read(progress(labels, "triphones", unit="utt")):
-        codes = codec.encode(waveform, level=False)
+        codes = model[utterance]
         features = {
             "vectors": codec.vectors(codes) if discrete else codes,
             "mfcc": _standardised(mfcc39(waveform, codec.sample_rate, codec.hop)),
             "log_mel": _standardised(log_mel_bands(waveform, codec.sample_rate, codec.hop)),
         }
-        if kmeans:
+        if discrete:
             features |= {
                 "codes": codes,
-                "mfcc_kmeans": kmeans.encode(waveform),
+                "mfcc_kmeans": kmeans[utterance],
                 "random": randomness.integers(codec.codes, size=len(codes)),
             }
         data = speech.data
@@ -74,7 +74,9 @@ def distance_of(representation: str) -> Distance:
     return levenshtein if representation in ("codes", "mfcc_kmeans", "random") else angular
 
 
-def measure_speaker(codec: "Codec", train: Speech, test: Speech, limit: int, baseline: Baseline) -> dict[str, Any]:
+def measure_speaker(
+    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baseline: Baseline
+) -> dict[str, Any]:
     """How well a linear probe names the speaker by the codes, and in `beside` by MFCC k-means.
 
     Learns from `train` and scores on `test`, of each `limit` utterances, as many of every speaker. Raises CannotMeasure
@@ -85,23 +87,18 @@ def measure_speaker(codec: "Codec", train: Speech, test: Speech, limit: int, bas
     if len(speakers) < 2:
         raise CannotMeasure("fewer than two speakers are in both training and test speech")
 
-    def spoken(speech: Speech, encode: Callable[[np.ndarray], np.ndarray], name: str) -> list[Segment]:
+    def spoken(name: str, coded: Coded, speech: Speech) -> list[Segment]:
         own = speech.data.spk2utt
         chosen = [id for speaker in speakers for id in speech.first(max(1, limit // len(speakers)), own[speaker])]
         return [
             segment
-            for id, waveform in speech.read(progress(chosen, f"speakers, {name}", unit="utt"))
-            for segment in segments(encode(waveform), speech.data.utt2spk[id], id, codec.hop / codec.sample_rate)
+            for id, codes in coded.of(speech, progress(chosen, f"speakers, {name}", unit="utt"))
+            for segment in segments(codes, speech.data.utt2spk[id], id, codec.hop / codec.sample_rate)
         ]
 
-    kmeans = baseline()
-    encoders = {
-        "model": (partial(codec.encode, level=False), codec.codes),
-        "mfcc_kmeans": (kmeans.encode, kmeans.codes),
-    }
     found = {
-        name: asdict(speaker_probe(spoken(train, encode, name), spoken(test, encode, name), codes))
-        for name, (encode, codes) in encoders.items()
+        name: asdict(speaker_probe(spoken(name, own, train), spoken(name, own, test), own.codes))
+        for name, own in {"model": coded, "mfcc_kmeans": baseline()}.items()
     }
     return found["model"] | {"beside": found["mfcc_kmeans"]}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqspeech.evaluation.bits import DRAW_SEED, bits_per_sample
+from vqspeech.evaluation.bits import bits_per_sample, choices, drawn
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
 from vqspeech.training.log import read_metrics
@@ -29,7 +29,10 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
     CannotMeasure when fewer than two are left.
     """
     waveforms, speakers = _crops(codec, speech)
-    bits = {codes: bits_per_sample(codec.model, waveforms, speakers, codes) for codes in ("true", "shuffled", "zeroed")}
+    latents = codec.model.encode(waveforms).latents
+    bits = {
+        name: bits_per_sample(codec.model, waveforms, speakers, chosen) for name, chosen in choices(latents).items()
+    }
     return bits | {"utterances": len(waveforms), "seconds": len(waveforms) * CROP_SECONDS}
 
 
@@ -41,23 +44,19 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
     more than one point, and then costs `log2 q(z | x) - log2 p(z)`. Every crop counts as a beginning.
     Raises CannotMeasure where no prior is known. Source: Oord et al. 2017, section 3.1.
     """
-
-    import torch
-
     waveforms, speakers = _crops(codec, speech)
+    codes = drawn(codec.model, waveforms)
     if codec.model.bottleneck.discrete:
         if prior is None:
             raise CannotMeasure("no prior was given")
-        codes = codec.model.encode(waveforms, torch.Generator().manual_seed(DRAW_SEED))
         entropy = 0.0 if codes.kl is None else math.log2(codec.codes) - float(codes.kl) / math.log(2)
         found = _prior_bits(codec, codes.indices, speakers, prior)
         per_frame = {name: bits - entropy for name, bits in found.items()}
     else:
-        codes = codec.model.encode(waveforms)
         if codes.kl is None:
             raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no prior")
         per_frame = {"normal": float(codes.kl) / math.log(2)}
-    given = bits_per_sample(codec.model, waveforms, speakers, "drawn")
+    given = bits_per_sample(codec.model, waveforms, speakers, codes.latents)
     cost = {name: bits / codec.hop for name, bits in per_frame.items()}
     return {"given_codes": given, "codes": cost, "bound": {name: given + bits for name, bits in cost.items()}}
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vqspeech.errors import VqspeechError
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
 from vqspeech.evaluation.phones import frame_labels, is_speech
 from vqspeech.evaluation.speech import Speech
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 TABLE = "phones_by_code.tsv"
 
 
-def measure_map(codec: "Codec", speech: Speech, limit: int, out: Path) -> dict[str, Any]:
+def measure_map(codec: "Codec", coded: Coded, speech: Speech, limit: int, out: Path) -> dict[str, Any]:
     """Count the frames of each code on each phone, silence left out, and write them to `out/phones_by_code.tsv`.
 
     On the first `limit` labelled utterances by hash. Raises CannotMeasure without phone labels that can be read.
@@ -29,10 +30,10 @@ def measure_map(codec: "Codec", speech: Speech, limit: int, out: Path) -> dict[s
         raise CannotMeasure("no phone labels")
     labels = speech.labels(labelled)
     codes, phones = [], []
-    for utterance, waveform in speech.read(progress(labels, "phone map", unit="utt")):
-        codes.append(codec.encode(waveform, level=False))
+    for utterance, stream in coded.of(speech, progress(labels, "phone map", unit="utt")):
+        codes.append(stream)
         offset = speech.data.utt2offset.get(utterance, 0.0)
-        phones.append(frame_labels(labels[utterance], len(codes[-1]), codec.hop / codec.sample_rate, offset))
+        phones.append(frame_labels(labels[utterance], len(stream), codec.hop / codec.sample_rate, offset))
     if not codes:
         raise CannotMeasure("no labelled utterance can be read")
     spoken = is_speech(np.concatenate(phones))

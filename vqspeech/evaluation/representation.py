@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.codes import bitrates, code_usage
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 
 MOST_CLUSTERS = 2048
 """Of the baseline, where a residual stack has more codes than k-means could find."""
-Encode = Callable[[np.ndarray], np.ndarray]
 
 
-def fit_baseline(codec: "Codec", train: Speech, limit: int) -> MfccKMeans:
-    """MFCC k-means of as many codes at the same rate, fitted to the first `limit` utterances by hash.
+def fit_baseline(codec: "Codec", train: Speech, limit: int) -> Coded:
+    """Codes by MFCC k-means, as many and at the same rate, fitted to the first `limit` utterances by hash.
 
     Raises CannotMeasure when none can be read.
     """
@@ -33,14 +32,15 @@ def fit_baseline(codec: "Codec", train: Speech, limit: int) -> MfccKMeans:
     waveforms = [waveform for _, waveform in train.read(utterances)]
     if not waveforms:
         raise CannotMeasure(f"none of the utterances of {train.path} can be read")
-    return MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop).fit(waveforms)
+    kmeans = MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop).fit(waveforms)
+    return Coded(kmeans.encode, kmeans.codes)
 
 
-def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
+def measure_codes(codec: "Codec", coded: Coded, speech: Speech, limit: int) -> dict[str, Any]:
     """Code usage and bitrates on the first `limit` utterances by hash; CannotMeasure when none can be read."""
     require_codes(codec)
     utterances = progress(speech.first(limit), "encode", unit="utt")
-    streams = [codec.encode(waveform, level=False) for _, waveform in speech.read(utterances)]
+    streams = [codes for _, codes in coded.of(speech, utterances)]
     if not streams:
         raise CannotMeasure(f"none of the utterances of {speech.path} can be read")
     usage = code_usage(np.concatenate(streams), codec.codes)
@@ -49,7 +49,7 @@ def measure_codes(codec: "Codec", speech: Speech, limit: int) -> dict[str, Any]:
 
 
 def measure_phones(
-    codec: "Codec", train: Speech, test: Speech, limit: int, baseline: Callable[[], MfccKMeans]
+    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baseline: Callable[[], Coded]
 ) -> dict[str, Any]:
     """Majority-map accuracy, purity and boundaries of the codes, and in `beside` those of MFCC k-means.
 
@@ -66,10 +66,9 @@ def measure_phones(
         raise CannotMeasure("no labelled utterance can be read")
     labels = learnt | scored
 
-    def heard(speech: Speech, utterances: Iterable[str], encode: Encode) -> Heard:
+    def heard(coded: Coded, speech: Speech, utterances: Iterable[str]) -> Heard:
         heard = Heard([], [], [])
-        for utterance, waveform in speech.read(utterances):
-            stream = encode(waveform)
+        for utterance, stream in coded.of(speech, utterances):
             offset = speech.data.utt2offset.get(utterance, 0.0)
             heard.codes.append(stream)
             heard.labels.append(frame_labels(labels[utterance], len(stream), frame_seconds, offset))
@@ -78,12 +77,10 @@ def measure_phones(
         return heard
 
     frame_seconds = codec.hop / codec.sample_rate
-    # The audio of data dirs is levelled already, as in vqspeech-units.
-    encoders = {"model": partial(codec.encode, level=False), "mfcc_kmeans": baseline().encode}
     found: dict[str, dict[str, Any]] = {}
-    for name, encode in encoders.items():
-        ours = heard(train, progress(learnt, f"phones, {name}", unit="utt"), encode)
-        theirs = heard(test, scored, encode)
+    for name, own in {"model": coded, "mfcc_kmeans": baseline()}.items():
+        ours = heard(own, train, progress(learnt, f"phones, {name}", unit="utt"))
+        theirs = heard(own, test, scored)
         codes, phones = np.concatenate(theirs.codes), np.concatenate(theirs.labels)
         speech = is_speech(phones)
         pairs = (

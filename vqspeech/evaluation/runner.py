@@ -10,6 +10,7 @@ from typing import Any
 
 import vqspeech
 from vqspeech.errors import UsageError, did_you_mean
+from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.controls import Kind, by_kind, world_conversion
 from vqspeech.evaluation.description import (
     describe_data,
@@ -24,7 +25,6 @@ from vqspeech.evaluation.estoi import estoi
 from vqspeech.evaluation.f0 import log_f0
 from vqspeech.evaluation.figures import draw_samples
 from vqspeech.evaluation.likelihood import METRICS, measure_bits, measure_bound, measure_no_codes
-from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import or_missing
 from vqspeech.evaluation.pesq import wideband_pesq
 from vqspeech.evaluation.phone_map import measure_map
@@ -110,9 +110,10 @@ def evaluate(
     test, train, strangers, shared = map(speech, (data, train_data, unseen, parallel))
     sides = {"train": train, "test": test, "unseen": strangers, "parallel": shared}
     log = read_metrics(model / METRICS)
+    coded = Coded.by(codec)
 
     @cache
-    def baseline() -> MfccKMeans:
+    def baseline() -> Coded:
         return fit_baseline(codec, train, utterances)
 
     def taken(measure: dict[str, Callable[[], Results]]) -> Results:
@@ -127,17 +128,17 @@ def evaluate(
                 "bits": lambda: measure_bits(codec, test),
                 "bound": lambda: measure_bound(codec, test, prior),
                 "no_codes": lambda: measure_no_codes(codec, model, no_codes),
-                "codes": lambda: measure_codes(codec, test, utterances),
-                "phones": lambda: measure_phones(codec, train, test, utterances, baseline),
-                "map": lambda: measure_map(codec, test, utterances, out),
-                "abx": lambda: measure_abx(codec, test, utterances, baseline),
-                "speaker": lambda: measure_speaker(codec, train, test, utterances, baseline),
+                "codes": lambda: measure_codes(codec, coded, test, utterances),
+                "phones": lambda: measure_phones(codec, coded, train, test, utterances, baseline),
+                "map": lambda: measure_map(codec, coded, test, utterances, out),
+                "abx": lambda: measure_abx(codec, coded, test, utterances, baseline),
+                "speaker": lambda: measure_speaker(codec, coded, train, test, utterances, baseline),
                 "speed": lambda: measure_speed(codec, test, log, sampling=not units_only),
             }
         ),
     }
     if strangers and "codes" in measures:
-        results["codes_unseen"] = or_missing(lambda: measure_codes(codec, strangers, utterances))
+        results["codes_unseen"] = or_missing(lambda: measure_codes(codec, coded, strangers, utterances))
     if sampling:
         pairs = _choose_pairs(train, test, strangers, shared, copies, conversions, seconds)
         rate = codec.sample_rate

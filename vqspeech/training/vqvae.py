@@ -12,11 +12,10 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from vqspeech.config import Config, TrainingConfig
-from vqspeech.settings import ConfigError, to_dict
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.errors import VqspeechError
-from vqspeech.evaluation.bits import bits_per_sample
+from vqspeech.evaluation.bits import bits_per_sample, choices, drawn
 from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.lock import locked
@@ -24,6 +23,7 @@ from vqspeech.models.bottleneck import Bottleneck
 from vqspeech.models.bottleneck.codebook import CodebookBottleneck
 from vqspeech.models.vqvae import VQVAE, Codes, within
 from vqspeech.progress import say
+from vqspeech.settings import ConfigError, to_dict
 from vqspeech.synthesis import sample
 from vqspeech.training.checkpoint import checkpoints
 from vqspeech.training.loop import LOGS, fit
@@ -94,15 +94,15 @@ class VQVAETask:
         model.eval()
         device = next(model.parameters()).device
         waveform, speaker, length = (t.to(device) for t in (self.dev.waveform, self.dev.speaker, self.dev.length))
-        bits = {
-            f"bits_{choice}": bits_per_sample(model, waveform, speaker, choice, length)
-            for choice in ("true", "shuffled", "zeroed")
-        }
         codes = model.encode(waveform)
+        bits = {
+            f"bits_{choice}": bits_per_sample(model, waveform, speaker, latents, length)
+            for choice, latents in choices(codes.latents).items()
+        }
         loss = bits["bits_true"]
         if codes.kl is not None:
             # Training minimises the bound, which is about draws; the likeliest codes alone are no guide to it.
-            loss = bits_per_sample(model, waveform, speaker, "drawn", length)
+            loss = bits_per_sample(model, waveform, speaker, drawn(model, waveform).latents, length)
             loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
         measures = {"loss": loss, **bits, **_code_measures(codes, model.bottleneck)}
         if self.config.training.audio_seconds > 0:
