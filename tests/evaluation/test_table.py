@@ -35,6 +35,7 @@ ABX = {
     "across_interval": [0.2, 0.3],
     "items": 99,
 }
+WORDS = {"wer": 0.27, "wer_interval": [0.2, 0.3], "cer": 0.2, "cer_interval": [0.1, 0.3], "utterances": 30}
 MOS = {"mos": 3.1, "mos_interval": [3.0, 3.2], "utterances": 8}
 RESULTS = {
     "command": "bash recipes/vctk/run.sh",
@@ -109,9 +110,9 @@ RESULTS = {
     },
     "words": {
         "judge": "whisper-tiny.en",
-        "originals": {"wer": 0.01, "cer": 0.01, "utterances": 30},
-        "copies": {"wer": 0.27, "cer": 0.2, "utterances": 30},
-        "conversions": None,
+        "copies": WORDS | {"beside": {"originals": WORDS | {"wer": 0.01}, "mu_law": WORDS | {"wer": 0.02}}},
+        "conversions": WORDS | {"beside": {"untouched": WORDS | {"wer": 0.03}, "world": None}},
+        "conversions_unseen": None,
     },
     "ecapa": {
         "threshold": 0.32,
@@ -179,7 +180,11 @@ def test_values_stand_beside_their_baselines() -> None:
         "MFCC k-means 90.0 %, chance 12.5 %",
     ]
     assert table["codes in use"][0] == "100 of 128"
-    assert table["word error rate of copies (whisper-tiny.en)"] == ["27.0 % of 30", "originals 1.0 %"]
+    assert table["word error rate of copies (whisper-tiny.en)"] == [
+        "27.0 % (20.0 to 30.0 %) of 30",
+        "originals 1.0 %, 8-bit mu-law 2.0 %",
+    ]
+    assert table["word error rate of conversions (whisper-tiny.en)"][1] == "the untouched source 3.0 %"
     assert table["speaker similarity of conversions to target, to source"][0] == "0.41, 0.12"
     judge = " (ECAPA-TDNN)"
     assert table[f"speaker similarity of copies{judge}"][1] == (
@@ -209,6 +214,12 @@ def test_what_preparation_skipped_is_counted() -> None:
     said = "Preparing the corpus, 1 utterances were skipped as bad and 3 left out by rule."
     assert said in render(RESULTS)
     assert "Preparing" not in render(RESULTS | {"preparation": None})
+
+
+def test_words_as_an_earlier_version_scored_them() -> None:
+    words = {"judge": "tiny", "originals": WORDS | {"wer": 0.04}, "copies": WORDS, "conversions": WORDS}
+    table = rows(render(RESULTS | {"words": words}))
+    assert table["word error rate of conversions (tiny)"][1] == "originals 4.0 %"
 
 
 def test_a_conversion_to_hear_is_named() -> None:

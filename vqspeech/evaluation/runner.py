@@ -166,7 +166,7 @@ def evaluate(
                         kinds(), train, strangers, partial(voice, sample_rate=rate), Voices
                     ),
                     "ecapa": ecapa,
-                    "words": lambda: measure_words(samples, rate, find_whisper(whisper, judges)),
+                    "words": lambda: measure_words(kinds(), rate, find_whisper(whisper, judges)),
                     "mos": lambda: measure_mos(kinds(), rate),
                     "pesq": lambda: measure_copies(kinds(), rate, wideband_pesq),
                     "estoi": lambda: measure_copies(kinds(), rate, estoi),

@@ -300,11 +300,12 @@ def _words(words: Results) -> Iterator[Row]:
     if "missing" in words:
         yield "word error rate", "-", words["missing"]
         return
-    for kind in ("copies", "conversions"):
-        if scores := words[kind]:
-            name = f"word error rate of {kind} ({words['judge']})"
+    for kind, name in KINDS.items():
+        if scores := words.get(kind):
             result = f"{_percent(scores['wer'])}{_interval(scores, 'wer')} of {scores['utterances']}"
-            yield name, result, f"originals {_percent(words['originals']['wer'])}"
+            # In results of an earlier version all kinds have the originals beside them.
+            beside = _beside(scores, "wer") or f"originals {_percent(words['originals']['wer'])}"
+            yield f"word error rate of {name} ({words['judge']})", result, beside
 
 
 def _speed(speed: Results) -> Iterator[Row]:

@@ -5,7 +5,7 @@ is ever downloaded here. Both texts pass Whisper's English normaliser before the
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,21 +47,20 @@ def find_whisper(folder: Path | None = None, judges: Path | None = None) -> Path
     return Path(named)
 
 
-def transcribe(waveforms: Mapping[str, np.ndarray], sample_rate: int, folder: Path) -> dict[str, str]:
-    """Transcribe each waveform [T] greedily with the Whisper model in `folder`, on the CPU."""
+def load_whisper(folder: Path, sample_rate: int) -> Callable[[np.ndarray], str]:
+    """What the Whisper model in `folder` hears, greedily and on the CPU, in a waveform [T] at `sample_rate`."""
     import soxr
     from faster_whisper import WhisperModel
 
-    from vqspeech.progress import progress
-
     model = WhisperModel(str(folder), device="cpu", compute_type="int8", local_files_only=True)
-    texts = {}
-    for name, waveform in progress(waveforms.items(), "transcribe", unit="utt"):
+
+    def hear(waveform: np.ndarray) -> str:
         audio = soxr.resample(waveform, sample_rate, SAMPLE_RATE)
         # Temperature 0 alone: the fall-back to sampling would differ from run to run.
         segments, _ = model.transcribe(audio, language="en", beam_size=1, temperature=0.0)
-        texts[name] = " ".join(segment.text.strip() for segment in segments)
-    return texts
+        return " ".join(segment.text.strip() for segment in segments)
+
+    return hear
 
 
 def error_rates(references: Mapping[str, str], transcripts: Mapping[str, str]) -> ErrorRates:
