@@ -133,11 +133,6 @@ def test_intervals_are_of_rates_of_utterances_drawn_again(items: list[Item], mon
     assert found.across_interval == pytest.approx(percentiles(values - values.mean() + found.across))
 
 
-def test_intervals_end_at_all_and_at_nothing() -> None:
-    assert module._interval(0.8, np.array([0.0, 0.5, 1.0, 1.0, 1.0]))[1] == 1.0
-    assert module._interval(0.2, np.array([1.0, 0.5, 0.0, 0.0, 0.0]))[0] == 0.0
-
-
 def test_at_most_ten_of_a_kind_are_compared() -> None:
     many = [item(value, "a", "s") for value in range(10)] + [item(-99.0, "a", "s")] * 5 + [item(20.0, "o", "s")]
     assert abx(many, apart).within == pytest.approx(abx([*many[:10], many[-1]], apart).within)

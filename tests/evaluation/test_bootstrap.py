@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vqspeech.evaluation.bootstrap import draws, interval, mean_of, percentiles, ratio
+from vqspeech.evaluation.bootstrap import around, draws, interval, mean_of, percentiles, ratio
 
 
 def test_every_draw_is_of_as_many_utterances_and_always_the_same() -> None:
@@ -27,6 +27,14 @@ def test_utterances_that_agree_leave_no_doubt() -> None:
 def test_draws_without_a_value_are_left_out() -> None:
     assert interval(np.array([[1, 2], [0, 0]]), ratio) == [0.5, 0.5]
     assert percentiles(np.array([np.nan, 0.0, 1.0, np.nan])) == pytest.approx([0.025, 0.975])
+
+
+def test_an_interval_around_a_figure_that_every_draw_moves() -> None:
+    assert around(0.9, np.array([0.6, 0.7, 0.8])) == pytest.approx([0.805, 0.995])
+    assert around(0.9, np.array([0.5, np.nan, 0.9]), most=1) == pytest.approx([0.7075, 0.9925])
+    # It ends at nothing and at all.
+    assert around(0.8, np.array([0.0, 0.5, 1.0, 1.0, 1.0]), most=1)[1] == 1.0
+    assert around(0.2, np.array([1.0, 0.5, 0.0, 0.0, 0.0]), most=1)[0] == 0.0
 
 
 def test_a_mean_with_its_interval() -> None:

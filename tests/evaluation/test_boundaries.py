@@ -38,6 +38,9 @@ def test_the_interval_is_over_utterances() -> None:
     # 3 of 4 are found; drawn alone the first has 1, the second 2 / 3.
     assert scores.f1 == pytest.approx(6 / 7)
     assert scores.f1_interval == pytest.approx((2 / 3, 1))
+    assert scores.recall_interval == pytest.approx((1 / 2, 1))
+    assert scores.precision_interval == [1, 1]
+    assert scores.r_value_interval[1] == pytest.approx(1)
 
 
 def test_a_shift_within_the_tolerance_is_perfect_and_beyond_it_nothing() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vqspeech.evaluation.codes import bitrates, code_usage, merge_runs
+from vqspeech.evaluation.codes import bitrates, code_usage, entropy_interval, merge_runs, merged_interval
 
 
 def test_equally_common_codes_have_a_perplexity_of_their_number():
@@ -30,6 +30,21 @@ def test_bitrates_by_hand():
     assert rates.nominal == pytest.approx(4 * 6)
     assert rates.entropy == pytest.approx(4 * 1.0)
     assert rates.merged == pytest.approx(4 * 1.0 / 2)
+
+
+def test_intervals_are_around_what_is_measured_of_all() -> None:
+    rng = np.random.default_rng(0)
+    streams = [np.repeat(rng.integers(16, size=60), rng.integers(1, 4, size=60)) for _ in range(40)]
+    low, high = entropy_interval(streams, 16)
+    assert 3.5 < low < code_usage(np.concatenate(streams), 16).entropy < high <= 4
+    low, high = merged_interval(streams, 50.0)
+    assert low < bitrates(streams, 16, 50.0).merged < high < 1.1 * low
+
+
+def test_utterances_that_agree_leave_no_doubt() -> None:
+    streams = [np.array([0, 0, 1, 1])] * 5
+    assert entropy_interval(streams, 4) == pytest.approx([1.0, 1.0])
+    assert merged_interval(streams, 10.0) == pytest.approx([5.0, 5.0])
 
 
 def test_merging_keeps_one_of_every_run():

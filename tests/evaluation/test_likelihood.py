@@ -11,7 +11,7 @@ from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.codec import Codec
 from vqspeech.config import PriorConfig
-from vqspeech.evaluation.bits import bits_per_sample, choices
+from vqspeech.evaluation.bits import bits, choices
 from vqspeech.evaluation.likelihood import bits_at_equal_steps, measure_bits, measure_bound
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
@@ -28,14 +28,25 @@ def codec(tmp_path: Path) -> Codec:
 
 def test_bits_are_those_of_the_middle_second_in_the_right_voice(codec: Codec, tmp_path: Path) -> None:
     data = make_data_dir(tmp_path / "test", utterances=1, seconds=1.5)
-    bits = measure_bits(codec, Speech(tmp_path / "test", codec.sample_rate))
+    found = measure_bits(codec, Speech(tmp_path / "test", codec.sample_rate))
     middles = [audio.read(data.wavs[utterance], 16000)[4000:20000] for utterance in ("a_000", "b_000")]
     batch = torch.from_numpy(np.stack(middles)), torch.tensor([0, 1])
     latents = codec.model.encode(batch[0]).latents
     for choice, chosen in choices(latents).items():
-        assert bits[choice] == pytest.approx(bits_per_sample(codec.model, *batch, chosen), rel=1e-5)
+        of_each = bits(codec.model, *batch, chosen, torch.tensor([16000, 16000])) / 16000
+        assert found[choice] == pytest.approx(float(of_each.mean()), rel=1e-5)
+        assert found[f"{choice}_interval"] == pytest.approx(sorted(of_each.tolist()), rel=1e-5)
     assert torch.equal(choices(latents)["shuffled"], latents[[1, 0]])
-    assert (bits["utterances"], bits["seconds"]) == (2, 2.0)
+    assert (found["utterances"], found["seconds"]) == (2, 2.0)
+
+
+def test_padding_costs_no_bits(codec: Codec) -> None:
+    waveforms, speakers = torch.rand(2, 1280) - 0.5, torch.tensor([0, 1])
+    latents = codec.model.encode(waveforms).latents
+    whole, part = (bits(codec.model, waveforms, speakers, latents, torch.tensor([1280, n])) for n in (1280, 640))
+    assert whole[0] == part[0]
+    nll = codec.model.negative_log_likelihood(waveforms, latents, speakers).detach()
+    assert float(part[1]) == pytest.approx(float(nll[1, :640].sum()) / math.log(2), rel=1e-5)
 
 
 def test_too_little_speech_cannot_be_measured(codec: Codec, tmp_path: Path) -> None:
@@ -64,7 +75,9 @@ def test_the_bound_adds_what_the_codes_cost_under_each_prior(codec: Codec, tmp_p
     log_prob = transformer.eval().log_prob(codes, torch.tensor([1, 0]))
     cost = -log_prob.mean().item() / math.log(2) / codec.hop
     assert found["codes"]["autoregressive"] == pytest.approx(cost, rel=1e-4)
-    assert found["bound"]["histogram"] == found["given_codes"] + found["codes"]["histogram"]
+    assert found["bound"]["histogram"] == pytest.approx(found["given_codes"] + found["codes"]["histogram"])
+    low, high = found["bound_interval"]["histogram"]
+    assert low < found["bound"]["histogram"] < high
 
 
 def test_without_a_prior_there_is_no_bound(codec: Codec, tmp_path: Path) -> None:
@@ -81,7 +94,7 @@ def test_the_bound_of_a_gaussian_is_of_draws_with_their_divergence(tmp_path: Pat
     speech = Speech(tmp_path / "test", codec.sample_rate)
     found = measure_bound(codec, speech, None)
     assert found["given_codes"] != measure_bits(codec, speech)["true"]
-    assert found["bound"]["normal"] == found["given_codes"] + found["codes"]["normal"]
+    assert found["bound"]["normal"] == pytest.approx(found["given_codes"] + found["codes"]["normal"])
     assert found == measure_bound(codec, speech, None)
 
 

@@ -15,6 +15,8 @@ def test_noisy_quieter_copies_are_nearest_to_their_own_source():
     assert score.accuracy == 1.0
     assert (score.choices, score.chance, score.copies) == (6, 1 / 6, 6)
     assert score.distance < score.other_distance
+    assert score.accuracy_interval == [1.0, 1.0]
+    assert score.distance_interval[0] < score.distance < score.distance_interval[1] < score.other_distance_interval[0]
 
 
 def test_copies_of_something_else_are_never_nearest():

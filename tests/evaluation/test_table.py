@@ -24,6 +24,7 @@ ACCEPTED = {
 }
 PURITY = {
     "phone_purity": 0.35,
+    "phone_purity_interval": [0.34, 0.36],
     "cluster_purity": 0.12,
     "pnmi": 0.25,
     "boundaries": {"precision": 0.4, "recall": 0.8, "f1": 0.53, "r_value": 0.1},
@@ -56,7 +57,14 @@ RESULTS = {
     },
     "data": {"test": {"path": "data/test", "utterances": 40, "hours": 0.05, "speakers": 8, "skipped": {"x": "bad"}}},
     "preparation": {"skipped": {"y": "bad"}, "left_out": 3},
-    "bits": {"true": 3.21, "shuffled": 5.43, "zeroed": 4.32, "utterances": 40, "seconds": 40.0},
+    "bits": {
+        "true": 3.21,
+        "true_interval": [3.1, 3.3],
+        "shuffled": 5.43,
+        "zeroed": 4.32,
+        "utterances": 40,
+        "seconds": 40.0,
+    },
     "no_codes": {"step": 200, "bits": 5.05, "step_with_codes": 210, "bits_with_codes": 4.04, "code_bits": 0.109},
     "codes": {
         "codes": 128,
@@ -64,7 +72,8 @@ RESULTS = {
         "in_use": 100,
         "entropy": 6.0,
         "perplexity": 64.0,
-        "bitrate": {"nominal": 1750.0, "entropy": 1500.0, "merged": 900.0},
+        "perplexity_interval": [62.1, 65.8],
+        "bitrate": {"nominal": 1750.0, "entropy": 1500.0, "entropy_interval": [1450.0, 1550.0], "merged": 900.0},
         "utterances": 40,
     },
     "codes_unseen": None,
@@ -160,7 +169,7 @@ def test_the_page_begins_with_the_command_that_remakes_it() -> None:
 
 def test_values_stand_beside_their_baselines() -> None:
     table = rows(render(RESULTS))
-    assert table["bits per sample"] == ["3.21", "shuffled codes 5.43, zeroed codes 4.32"]
+    assert table["bits per sample"] == ["3.21 (3.10 to 3.30)", "shuffled codes 5.43, zeroed codes 4.32"]
     assert table["bits per sample on dev after 210 steps"] == [
         "4.04",
         "trained without codes, 200 steps: 5.05; the codes are 0.11 bits per sample themselves",
@@ -180,6 +189,12 @@ def test_values_stand_beside_their_baselines() -> None:
         "MFCC k-means 90.0 %, chance 12.5 %",
     ]
     assert table["codes in use"][0] == "100 of 128"
+    assert table["perplexity"][0] == "64 (62 to 66) of 128"
+    assert table["bitrate (entropy of the codes)"][0] == "1500 (1450 to 1550) bit/s"
+    assert table["phone purity, cluster purity, PNMI"] == [
+        "0.35 (0.34 to 0.36), 0.12, 0.25",
+        "MFCC k-means 0.35, 0.12, 0.25",
+    ]
     assert table["word error rate of copies (whisper-tiny.en)"] == [
         "27.0 % (20.0 to 30.0 %) of 30",
         "originals 1.0 %, 8-bit mu-law 2.0 %",

@@ -49,6 +49,8 @@ def test_conversions_that_sound_like_the_target(train: Speech) -> None:
     assert scores["conversions"]["target_nearer"] == 1.0
     assert scores["conversions"]["to_target"] > 0.3 > scores["conversions"]["to_source"]
     assert scores["conversions"]["source_to_source"] > 0.3 > scores["conversions"]["source_to_target"]
+    low, high = scores["conversions"]["source_to_source_interval"]
+    assert low < scores["conversions"]["source_to_source"] < high
     assert scores["natural"]["equal_error_rate"] == 0.0
     assert scores["conversions_unseen"] is None
 
@@ -98,7 +100,9 @@ def test_the_judge_s_own_threshold_and_that_of_natural_speech(train: Speech) -> 
     scores = measure_voices(by_kind(samples), train, None, heard, EmbeddedVoices, threshold=0.9)
     assert scores["natural"] == {
         "own": 1.0,
+        "own_interval": [1.0, 1.0],
         "other": 0.0,
+        "other_interval": [0.0, 0.0],
         "equal_error_rate": 0.0,
         "equal_error_rate_interval": [0.0, 0.0],
         "threshold": 0.5,

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from vqspeech.data.labels import SILENCES, Phone
-from vqspeech.evaluation.bootstrap import Interval, draws, percentiles
+from vqspeech.evaluation.bootstrap import Interval, around, draws
 from vqspeech.evaluation.boundaries import GAP
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.selection import by_hash
@@ -90,7 +90,7 @@ def abx(items: Sequence[Item], distance: Distance) -> AbxErrors:
     if all(mean is None for mean in means):
         raise CannotMeasure("no phone is said twice, and another one with it, in the same context")
     (within, within_interval), (across, across_interval) = (
-        (None, None) if mean is None else (float(mean[0]), _interval(mean[0], mean[1:])) for mean in means
+        (None, None) if mean is None else (float(mean[0]), around(mean[0], mean[1:], most=1)) for mean in means
     )
     return AbxErrors(within, within_interval, across, across_interval, len(items))
 
@@ -130,15 +130,6 @@ def _mean_error(
     if not errors:
         return None
     return _mean([_mean([_mean(own) for own in by_speaker.values()]) for by_speaker in errors.values()])
-
-
-def _interval(figure: float, values: np.ndarray) -> Interval:
-    """The 95 % interval around a figure of its values `[times]` in draws.
-
-    A draw lacks a third of the utterances, and whole contexts with them, so that its mean is one over other contexts.
-    What that alone makes of the mean is taken off.
-    """
-    return percentiles(np.clip(values - np.nanmean(values) + figure, 0, 1))
 
 
 def _mean(values: Sequence[np.ndarray]) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vqspeech.evaluation.bootstrap import Interval, interval
+from vqspeech.evaluation.bootstrap import Interval, draws, percentiles
 
 if TYPE_CHECKING:
     from vqspeech.data.labels import Phone
@@ -22,11 +22,14 @@ class BoundaryScores:
     """Boundaries of units held against those of phones."""
 
     precision: float
+    precision_interval: Interval
     recall: float
+    recall_interval: Interval
     f1: float
     f1_interval: Interval
     r_value: float
     """1 for perfect; punishes many boundaries as much as few (Rasanen et al. 2009)."""
+    r_value_interval: Interval
 
 
 def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance: float = TOLERANCE) -> BoundaryScores:
@@ -44,20 +47,26 @@ def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance: f
             if next_one < len(own) and own[next_one] <= time + tolerance:
                 hits, next_one = hits + 1, next_one + 1
         counts.append((hits, len(own), len(wanted)))
-    hits, found, true = np.sum(counts, axis=0).tolist()
-    precision, recall = hits / found if found else 0.0, hits / true if true else 0.0
-    f1 = _f1(np.array([[hits, found, true]]))[0]
-    excess = found / true - 1 if true else 0.0
-    first = np.hypot(1 - recall, excess)
-    second = (-excess + recall - 1) / 2**0.5
-    f1_interval = interval(np.array(counts), _f1)
-    return BoundaryScores(precision, recall, float(f1), f1_interval, float(1 - (first + abs(second)) / 2))
+    counts = np.array(counts)
+    figures, drawn = _scores(counts.sum(0)[None]), _scores(draws(len(counts)) @ counts)
+    return BoundaryScores(
+        **{name: float(value[0]) for name, value in figures.items()},
+        **{f"{name}_interval": percentiles(values) for name, values in drawn.items()},
+    )
 
 
-def _f1(sums: np.ndarray) -> np.ndarray:
-    """F1 of hits, found and true boundaries `[times, 3]`: `[times]`; 0 where there are none at all."""
+def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Of hits, found and true boundaries `[times, 3]` the scores `[times]`; 0 for one that has none to go by."""
     hits, found, true = sums.T
-    return 2 * hits / np.maximum(found + true, 1)
+    recall = hits / np.maximum(true, 1)
+    excess = np.where(true > 0, found / np.maximum(true, 1) - 1, 0.0)
+    first, second = np.hypot(1 - recall, excess), (-excess + recall - 1) / 2**0.5
+    return {
+        "precision": hits / np.maximum(found, 1),
+        "recall": recall,
+        "f1": 2 * hits / np.maximum(found + true, 1),
+        "r_value": 1 - (first + abs(second)) / 2,
+    }
 
 
 def unit_boundaries(units: np.ndarray, speech: np.ndarray, frame_seconds: float) -> np.ndarray:

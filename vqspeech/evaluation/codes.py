@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqspeech.evaluation.bootstrap import Interval, around, draws
 from vqspeech.units.tokens import merged
 
 
@@ -45,9 +46,12 @@ def code_usage(indices: np.ndarray, codes: int) -> CodeUsage:
     return CodeUsage(codes, int(counts.sum()), int(np.count_nonzero(counts)), bits, 2.0**bits)
 
 
-def entropy(indices: np.ndarray) -> float:
-    """Entropy in bits of the unigram distribution of `indices` (any shape, int); 0.0 of no codes."""
-    counts = np.bincount(np.ravel(indices))
+def entropy(indices: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Entropy in bits of the unigram distribution of `indices` (any shape, int), which count by their `weights`.
+
+    0.0 of no codes.
+    """
+    counts = np.bincount(np.ravel(indices), weights)
     probabilities = counts[counts > 0] / max(1, counts.sum())
     return max(0.0, float(-(probabilities * np.log2(probabilities)).sum()))
 
@@ -65,6 +69,25 @@ def bitrates(streams: Sequence[np.ndarray], codes: int, rate: float) -> Bitrates
         entropy=rate * entropy(symbols),
         merged=len(merged) * entropy(merged) / seconds,
     )
+
+
+def entropy_interval(streams: Sequence[np.ndarray], codes: int) -> Interval:
+    """The 95 % interval over utterances of the bits per code of `streams` ([N] int each) out of `codes` codes."""
+    symbols, frames = np.concatenate(streams), [len(stream) for stream in streams]
+    drawn = [entropy(symbols, np.repeat(times, frames)) for times in draws(len(streams))]
+    return around(entropy(symbols), np.array(drawn), most=np.log2(codes))
+
+
+def merged_interval(streams: Sequence[np.ndarray], rate: float) -> Interval:
+    """The 95 % interval over utterances of the bits per second of `streams` with runs merged."""
+    runs = [merge_runs(stream) for stream in streams]
+    symbols, counts, frames = np.concatenate(runs), [len(run) for run in runs], [len(stream) for stream in streams]
+
+    def bits_per_second(times: np.ndarray) -> float:
+        return rate * (times @ counts) / (times @ frames) * entropy(symbols, np.repeat(times, counts))
+
+    drawn = np.array([bits_per_second(times) for times in draws(len(streams))])
+    return around(bits_per_second(np.ones(len(streams), int)), drawn)
 
 
 def merge_runs(stream: np.ndarray) -> np.ndarray:

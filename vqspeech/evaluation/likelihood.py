@@ -1,13 +1,14 @@
 """Bits per sample on held-out speech, and against the same decoder trained without codes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vqspeech.evaluation.bits import bits_per_sample, choices, drawn
+from vqspeech.evaluation.bits import bits, choices, draw_generator
+from vqspeech.evaluation.bootstrap import mean_of
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.speech import Speech
 from vqspeech.training.log import read_metrics
@@ -30,10 +31,10 @@ def measure_bits(codec: "Codec", speech: Speech) -> dict[str, Any]:
     """
     waveforms, speakers = _crops(codec, speech)
     latents = codec.model.encode(waveforms).latents
-    bits = {
-        name: bits_per_sample(codec.model, waveforms, speakers, chosen) for name, chosen in choices(latents).items()
-    }
-    return bits | {"utterances": len(waveforms), "seconds": len(waveforms) * CROP_SECONDS}
+    found: dict[str, Any] = {"utterances": len(waveforms), "seconds": len(waveforms) * CROP_SECONDS}
+    for name, chosen in choices(latents).items():
+        found |= mean_of(name, _bits_per_sample(codec, waveforms, speakers, chosen))
+    return found
 
 
 def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[str, Any]:
@@ -44,35 +45,65 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
     more than one point, and then costs `log2 q(z | x) - log2 p(z)`. Every crop counts as a beginning.
     Raises CannotMeasure where no prior is known. Source: Oord et al. 2017, section 3.1.
     """
+    import torch
+
     waveforms, speakers = _crops(codec, speech)
-    codes = drawn(codec.model, waveforms)
-    if codec.model.bottleneck.discrete:
-        if prior is None:
-            raise CannotMeasure("no prior was given")
-        entropy = 0.0 if codes.kl is None else math.log2(codec.codes) - float(codes.kl) / math.log(2)
-        found = _prior_bits(codec, codes.indices, speakers, prior)
-        per_frame = {name: bits - entropy for name, bits in found.items()}
-    else:
-        if codes.kl is None:
+    generator = draw_generator()
+    # One by one, since each has a divergence of its own.
+    codes = [codec.model.encode(waveform.unsqueeze(0), generator) for waveform in waveforms]
+    divergence = np.array([0.0 if one.kl is None else float(one.kl) / math.log(2) for one in codes])
+    if not codec.model.bottleneck.discrete:
+        if codes[0].kl is None:
             raise CannotMeasure(f"the bottleneck {codec.config.bottleneck.name} has no prior")
-        per_frame = {"normal": float(codes.kl) / math.log(2)}
-    given = bits_per_sample(codec.model, waveforms, speakers, codes.latents)
-    cost = {name: bits / codec.hop for name, bits in per_frame.items()}
-    return {"given_codes": given, "codes": cost, "bound": {name: given + bits for name, bits in cost.items()}}
+        per_frame = {"normal": divergence}
+    elif prior is None:
+        raise CannotMeasure("no prior was given")
+    else:
+        entropy = 0.0 if codes[0].kl is None else math.log2(codec.codes) - divergence
+        indices = [one.indices[0].cpu().numpy() for one in codes]
+        found = _prior_bits(codec, indices, speakers, prior)
+        per_frame = {name: own - entropy for name, own in found.items()}
+    given = _bits_per_sample(codec, waveforms, speakers, torch.cat([one.latents for one in codes]))
+    cost = {name: own / codec.hop for name, own in per_frame.items()}
+    return {
+        **mean_of("given_codes", given),
+        **_means_of("codes", cost),
+        **_means_of("bound", {name: given + own for name, own in cost.items()}),
+    }
 
 
-def _prior_bits(codec: "Codec", indices: "Tensor", speakers: "Tensor", folder: Path) -> dict[str, float]:
-    """Bits per code of the codes `[B, N]`, by the name of the prior."""
+def _bits_per_sample(codec: "Codec", waveforms: "Tensor", speakers: "Tensor", latents: "Tensor") -> np.ndarray:
+    """Of each of the waveforms `[B, T]`, given its latents `[B, D, N]`: `[B]`."""
+    samples = waveforms.shape[1]
+    lengths = speakers.new_full((len(waveforms),), samples)
+    return bits(codec.model, waveforms, speakers, latents, lengths).cpu().numpy() / samples
+
+
+def _means_of(name: str, values: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    """Means by the name of the prior, and apart from them their intervals."""
+    found = {prior: mean_of("mean", own) for prior, own in values.items()}
+    return {
+        name: {prior: own["mean"] for prior, own in found.items()},
+        f"{name}_interval": {prior: own["mean_interval"] for prior, own in found.items()},
+    }
+
+
+def _prior_bits(
+    codec: "Codec", indices: Sequence[np.ndarray], speakers: "Tensor", folder: Path
+) -> dict[str, np.ndarray]:
+    """Bits per code of each sequence of codes `[N]`, by the name of the prior."""
     from vqspeech.evaluation.prior import bits_per_code
     from vqspeech.units.model import model_sha256
     from vqspeech.units.prior import SCHEMES, check_prior, load_priors
 
     priors = load_priors(folder)
     check_prior(priors, model_sha256(codec), folder)
-    codes = list(indices.cpu().numpy())
     names = [codec.speakers[row] for row in speakers.tolist()]
     rows = [priors.speakers.index(name) if name in priors.speakers else -1 for name in names]
-    return {scheme: bits_per_code(priors[scheme], codes, rows) for scheme in SCHEMES}
+    return {
+        scheme: np.array([bits_per_code(priors[scheme], [own], [row]) for own, row in zip(indices, rows, strict=True)])
+        for scheme in SCHEMES
+    }
 
 
 def _crops(codec: "Codec", speech: Speech) -> tuple["Tensor", "Tensor"]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vqspeech.evaluation.bootstrap import Interval, mean_of
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.selection import by_hash
 
@@ -19,13 +20,16 @@ class NearestSource:
     """How often a copy is nearer to its own source than to each of `choices - 1` others."""
 
     accuracy: float
+    accuracy_interval: Interval
     chance: float
     choices: int
     copies: int
     distance: float
     """Mean distance of a copy to its own source, in dB."""
+    distance_interval: Interval
     other_distance: float
     """Mean distance of a copy to the other choices, in dB."""
+    other_distance_interval: Interval
 
 
 def nearest_source(
@@ -47,12 +51,12 @@ def nearest_source(
         own.append(distance(mel, mels[name]))
         others.append([distance(mel, mels[rival]) for rival in rivals])
     return NearestSource(
-        accuracy=float(np.mean(np.array(own) < np.min(others, axis=1))),
+        **mean_of("accuracy", np.array(own) < np.min(others, axis=1)),
+        **mean_of("distance", own),
+        **mean_of("other_distance", np.mean(others, axis=1)),
         chance=1 / choices,
         choices=choices,
         copies=len(copies),
-        distance=float(np.mean(own)),
-        other_distance=float(np.mean(others)),
     )
 
 

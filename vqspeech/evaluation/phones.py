@@ -21,8 +21,10 @@ class PhoneAccuracy:
     accuracy_interval: Interval
     commonest: float
     """Of always saying the commonest phone of the training speech: the paper's 7.2 %."""
+    commonest_interval: Interval
     random: float
     """Of random codes, as many as the model has."""
+    random_interval: Interval
     phones: int
     """Distinct phones in the training speech."""
     train_frames: int
@@ -59,14 +61,20 @@ def phone_accuracy(
     def random_codes(labels: np.ndarray) -> np.ndarray:
         return randomness.integers(codes, size=len(labels))
 
-    own = right(learnt_codes, scored_codes)
-    counts = [np.bincount(utterances, weights, len(test_codes)) for weights in (own, np.ones(len(own)))]
-    return PhoneAccuracy(
-        accuracy=float(own.mean()),
-        accuracy_interval=interval(np.stack(counts, axis=1), ratio),
+    named = {
+        "accuracy": right(learnt_codes, scored_codes),
         # One code for everything maps to the commonest phone.
-        commonest=float(right(np.zeros_like(learnt_codes), np.zeros_like(scored_codes)).mean()),
-        random=float(right(random_codes(learnt_labels), random_codes(scored_labels)).mean()),
+        "commonest": right(np.zeros_like(learnt_codes), np.zeros_like(scored_codes)),
+        "random": right(random_codes(learnt_labels), random_codes(scored_labels)),
+    }
+    frames = np.bincount(utterances, minlength=len(test_codes))
+    intervals = {
+        f"{name}_interval": interval(np.stack([np.bincount(utterances, own, len(frames)), frames], axis=1), ratio)
+        for name, own in named.items()
+    }
+    return PhoneAccuracy(
+        **{name: float(own.mean()) for name, own in named.items()},
+        **intervals,
         phones=len(np.unique(learnt_labels)),
         train_frames=len(learnt_labels),
         test_frames=len(scored_labels),

@@ -1,6 +1,6 @@
 """The measures of a codec's codes on held-out speech, beside the same measures of the baselines."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
 from vqspeech.evaluation.coded import Coded
-from vqspeech.evaluation.codes import bitrates, code_usage
+from vqspeech.evaluation.codes import bitrates, code_usage, entropy_interval, merged_interval
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
 from vqspeech.evaluation.phones import frame_labels, is_speech, phone_accuracy
@@ -43,9 +43,19 @@ def measure_codes(codec: "Codec", coded: Coded, speech: Speech, limit: int) -> d
     streams = [codes for _, codes in coded.of(speech, utterances)]
     if not streams:
         raise CannotMeasure(f"none of the utterances of {speech.path} can be read")
-    usage = code_usage(np.concatenate(streams), codec.codes)
-    rates = bitrates(streams, codec.codes, codec.sample_rate / codec.hop)
-    return asdict(usage) | {"bitrate": asdict(rates), "utterances": len(streams)}
+    rate = codec.sample_rate / codec.hop
+    bits = entropy_interval(streams, codec.codes)
+    return {
+        **asdict(code_usage(np.concatenate(streams), codec.codes)),
+        "entropy_interval": bits,
+        "perplexity_interval": [2.0**end for end in bits],
+        "bitrate": {
+            **asdict(bitrates(streams, codec.codes, rate)),
+            "entropy_interval": [rate * end for end in bits],
+            "merged_interval": merged_interval(streams, rate),
+        },
+        "utterances": len(streams),
+    }
 
 
 def measure_phones(
@@ -81,15 +91,14 @@ def measure_phones(
     for name, own in {"model": coded, "mfcc_kmeans": baseline()}.items():
         ours = heard(own, train, progress(learnt, f"phones, {name}", unit="utt"))
         theirs = heard(own, test, scored)
-        codes, phones = np.concatenate(theirs.codes), np.concatenate(theirs.labels)
-        speech = is_speech(phones)
+        spoken = [is_speech(phones) for phones in theirs.labels]
         pairs = (
-            (unit_boundaries(row, is_speech(labels), frame_seconds), true)
-            for row, labels, true in zip(theirs.codes, theirs.labels, theirs.boundaries, strict=True)
+            (unit_boundaries(row, speech, frame_seconds), true)
+            for row, speech, true in zip(theirs.codes, spoken, theirs.boundaries, strict=True)
         )
         found[name] = {
             **asdict(phone_accuracy(ours.codes, ours.labels, theirs.codes, theirs.labels, codec.codes)),
-            **asdict(purity(codes[speech], phones[speech])),
+            **asdict(purity(*(_chosen(rows, spoken) for rows in (theirs.codes, theirs.labels)))),
             "boundaries": asdict(boundary_scores(pairs)),
         }
     return found["model"] | {
@@ -98,6 +107,11 @@ def measure_phones(
         "train_utterances": len(learnt),
         "test_utterances": len(scored),
     }
+
+
+def _chosen(rows: Sequence[np.ndarray], where: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Of each of `rows` [N] what is true in `where` [N]."""
+    return [row[chosen] for row, chosen in zip(rows, where, strict=True)]
 
 
 class Heard(NamedTuple):

@@ -115,7 +115,7 @@ def _bits(bits: Results) -> Iterator[Row]:
         yield "bits per sample", "-", bits["missing"]
     else:
         beside = f"shuffled codes {bits['shuffled']:.2f}, zeroed codes {bits['zeroed']:.2f}"
-        yield "bits per sample", f"{bits['true']:.2f}", beside
+        yield "bits per sample", f"{bits['true']:.2f}" + _interval(bits, "true", digits=2), beside
 
 
 def _no_codes(no_codes: Results) -> Iterator[Row]:
@@ -138,7 +138,12 @@ def _bound(bound: Results) -> Iterator[Row]:
     name, bits = min(bound["bound"].items(), key=lambda entry: entry[1])
     others = ", ".join(f"{other} {bound['bound'][other]:.2f}" for other in bound["bound"] if other != name)
     beside = f"{bound['codes'][name]:.3f} of them for the codes" + (f"; other priors: {others}" if others else "")
-    yield f"bits per sample with the codes' own, {name} prior", f"{bits:.2f}", beside
+    doubt = {"bound_interval": bound["bound_interval"][name]} if "bound_interval" in bound else {}
+    yield (
+        f"bits per sample with the codes' own, {name} prior",
+        f"{bits:.2f}" + _interval(doubt, "bound", digits=2),
+        beside,
+    )
 
 
 def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator[Row]:
@@ -152,10 +157,11 @@ def _codes(codes: Results, unseen: Results | None, pcm_bitrate: int) -> Iterator
             name: f"unseen speakers {unseen[name]:.0f}" if name in unseen else unseen["missing"] for name in beside
         }
     yield "codes in use", f"{codes['in_use']} of {size}", beside["in_use"]
-    yield "perplexity", f"{codes['perplexity']:.0f} of {size}", beside["perplexity"]
+    perplexity = f"{codes['perplexity']:.0f}{_interval(codes, 'perplexity', digits=0)} of {size}"
+    yield "perplexity", perplexity, beside["perplexity"]
     yield (
         "bitrate (entropy of the codes)",
-        f"{rates['entropy']:.0f} bit/s",
+        f"{rates['entropy']:.0f}{_interval(rates, 'entropy', digits=0)} bit/s",
         f"fixed length {rates['nominal']:.0f}, runs merged {rates['merged']:.0f}, 16-bit PCM {pcm_bitrate}",
     )
 
@@ -176,12 +182,12 @@ def _phones(phones: Results) -> Iterator[Row]:
     beside = phones["beside"]
     yield (
         "phone purity, cluster purity, PNMI",
-        _purity(phones),
+        _purity(phones, intervals=True),
         f"MFCC k-means {_purity(beside)}",
     )
     yield (
         "unit boundaries at those of phones within 20 ms, F1",
-        f"{phones['boundaries']['f1']:.2f}" + _interval(phones["boundaries"], "f1", percent=False),
+        f"{phones['boundaries']['f1']:.2f}" + _interval(phones["boundaries"], "f1", digits=2),
         f"MFCC k-means {beside['boundaries']['f1']:.2f}",
     )
 
@@ -217,8 +223,11 @@ def _speaker(probe: Results) -> Iterator[Row]:
     yield name, _percent(probe["accuracy"]) + _interval(probe, "accuracy"), beside
 
 
-def _purity(scores: Results) -> str:
-    return f"{scores['phone_purity']:.2f}, {scores['cluster_purity']:.2f}, {scores['pnmi']:.2f}"
+def _purity(scores: Results, intervals: bool = False) -> str:
+    return ", ".join(
+        f"{scores[name]:.2f}" + (_interval(scores, name, digits=2) if intervals else "")
+        for name in ("phone_purity", "cluster_purity", "pnmi")
+    )
 
 
 def _nearest(nearest: Results) -> Iterator[Row]:
@@ -227,7 +236,7 @@ def _nearest(nearest: Results) -> Iterator[Row]:
         return
     yield (
         f"copy-synthesis nearest in log-mel to its own source, of {nearest['choices']}",
-        f"{_percent(nearest['accuracy'])} of {nearest['copies']}",
+        f"{_percent(nearest['accuracy'])}{_interval(nearest, 'accuracy')} of {nearest['copies']}",
         f"chance {_percent(nearest['chance'])}; {nearest['distance']:.1f} dB away, "
         f"the others {nearest['other_distance']:.1f} dB",
     )
@@ -241,7 +250,7 @@ def _similarity(similarity: Results, judge: str = "") -> Iterator[Row]:
     if copies := similarity["copies"]:
         yield (
             f"speaker similarity of copies{judge}",
-            f"{copies['to_target']:.2f}" + _interval(copies, "to_target", percent=False),
+            f"{copies['to_target']:.2f}" + _interval(copies, "to_target", digits=2),
             f"natural speech {natural['own']:.2f}, to other speakers {natural['other']:.2f}, "
             f"equal error rate {_percent(natural['equal_error_rate'])}" + _interval(natural, "equal_error_rate"),
         )
@@ -253,7 +262,7 @@ def _similarity(similarity: Results, judge: str = "") -> Iterator[Row]:
                 beside += f"; WORLD {world['to_target']:.2f}, {world['to_source']:.2f}"
             yield (
                 f"speaker similarity of {name} to target, to source{judge}",
-                f"{scores['to_target']:.2f}, {scores['to_source']:.2f}",
+                ", ".join(f"{scores[to]:.2f}" + _interval(scores, to, digits=2) for to in ("to_target", "to_source")),
                 beside,
             )
             nearer = f"{_percent(scores['target_nearer'])}{_interval(scores, 'target_nearer')} of {scores['count']}"
@@ -280,7 +289,7 @@ def _of_audio(scores: Results, titles: dict[str, str]) -> Iterator[Row]:
         return
     for kind, found in scores.items():
         for name, title in titles.items() if found else ():
-            result = f"{found[name]:.2f}{_interval(found, name, percent=False)} of {found['utterances']}"
+            result = f"{found[name]:.2f}{_interval(found, name, digits=2)} of {found['utterances']}"
             yield title.format(KINDS[kind]), result, _beside(found, name, percent=False)
 
 
@@ -348,12 +357,12 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _interval(scores: Results, name: str, percent: bool = True) -> str:
-    """The 95 % interval in brackets; nothing in results of an earlier version, which have none."""
+def _interval(scores: Results, name: str, digits: int | None = None) -> str:
+    """The 95 % interval in brackets, of so many digits or in percent; nothing in results of an earlier version."""
     if f"{name}_interval" not in scores:
         return ""
     low, high = scores[f"{name}_interval"]
-    return f" ({100 * low:.1f} to {_percent(high)})" if percent else f" ({low:.2f} to {high:.2f})"
+    return f" ({100 * low:.1f} to {_percent(high)})" if digits is None else f" ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def main() -> None:

@@ -104,8 +104,9 @@ def _of_natural_speech(voices: Voices, excerpts: Sequence[Excerpt], voice: Voice
     drawn = [np.repeat(np.arange(len(excerpts)), times) for times in draws(len(excerpts))]
     rates = [equal_error(scores[rows][own[rows]], scores[rows][~own[rows]]).rate for rows in drawn]
     return {
-        "own": float(scores[own].mean()),
-        "other": float(scores[~own].mean()),
+        # Of each excerpt one score is of its own speaker.
+        **mean_of("own", scores[own]),
+        **mean_of("other", np.where(own, 0.0, scores).sum(1) / (scores.shape[1] - 1)),
         "equal_error_rate": found.rate,
         "equal_error_rate_interval": percentiles(np.array(rates)),
         "threshold": found.threshold,
@@ -135,8 +136,8 @@ def _of_samples(
         "count": len(samples),
         **mean_of("to_target", to_target),
         **mean_of("to_source", to_source),
-        "source_to_target": float(np.mean(source_to_target)),
-        "source_to_source": float(np.mean(source_to_source)),
+        **mean_of("source_to_target", source_to_target),
+        **mean_of("source_to_source", source_to_source),
     } | {key: value for name, passed in shares.items() for key, value in mean_of(name, passed).items()}
 
 

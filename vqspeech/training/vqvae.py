@@ -15,7 +15,7 @@ from vqspeech.config import Config, TrainingConfig
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.errors import VqspeechError
-from vqspeech.evaluation.bits import bits_per_sample, choices, drawn
+from vqspeech.evaluation.bits import bits, choices, draw_generator
 from vqspeech.evaluation.codes import code_usage
 from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.lock import locked
@@ -95,16 +95,17 @@ class VQVAETask:
         device = next(model.parameters()).device
         waveform, speaker, length = (t.to(device) for t in (self.dev.waveform, self.dev.speaker, self.dev.length))
         codes = model.encode(waveform)
-        bits = {
-            f"bits_{choice}": bits_per_sample(model, waveform, speaker, latents, length)
-            for choice, latents in choices(codes.latents).items()
-        }
-        loss = bits["bits_true"]
+
+        def per_sample(latents: Tensor) -> float:
+            return float(bits(model, waveform, speaker, latents, length).sum() / length.sum())
+
+        found = {f"bits_{choice}": per_sample(latents) for choice, latents in choices(codes.latents).items()}
+        loss = found["bits_true"]
         if codes.kl is not None:
             # Training minimises the bound, which is about draws; the likeliest codes alone are no guide to it.
-            loss = bits_per_sample(model, waveform, speaker, drawn(model, waveform).latents, length)
+            loss = per_sample(model.encode(waveform, draw_generator()).latents)
             loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
-        measures = {"loss": loss, **bits, **_code_measures(codes, model.bottleneck)}
+        measures = {"loss": loss, **found, **_code_measures(codes, model.bottleneck)}
         if self.config.training.audio_seconds > 0:
             measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
