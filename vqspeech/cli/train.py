@@ -33,8 +33,8 @@ def train(
         out: model folder: config.json, model.safetensors, and train/ with logs and what resuming needs
         resume: go on where an earlier run into --out stopped
         init: model folder whose weights to start from; speakers that it does not know get new rows
-        devices: processors or GPUs a machine
-        nodes: machines
+        devices: processes or GPUs a machine, which share each batch; under torchrun, as many as it started
+        nodes: machines, on each of which srun or torchrun starts this command
         accelerator: what to train on
 
     Example:

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from vqspeech.config import ModelConfig
 from vqspeech.models.bottleneck import make_bottleneck
+from vqspeech.models.bottleneck.ranks import own_rows
 from vqspeech.models.encoder import Encoder
 from vqspeech.models.wavenet import Conditioning, WaveNet
 from vqspeech.settings import ConfigError
@@ -140,7 +141,8 @@ class VQVAE(nn.Module):
         if not self.training or probability == 0:
             return latents
         sequences, _, frames = latents.shape
-        chance = torch.rand(sequences // draws, frames, device=latents.device).repeat(draws, 1)
+        chance = own_rows(lambda rows: torch.rand(rows, frames, device=latents.device), sequences // draws)
+        chance = chance.repeat(draws, 1)
         step = (chance < probability / 2).long() - (chance > 1 - probability / 2).long()
         source = (torch.arange(frames, device=latents.device) + step).clamp(0, frames - 1)
         return latents.gather(2, source.unsqueeze(1).expand_as(latents))
@@ -149,7 +151,9 @@ class VQVAE(nn.Module):
         share = self.config.decoder.past_dropout
         if not self.training or share == 0:
             return None
-        return (torch.rand_like(waveform) < share).repeat(draws, 1)
+        batch, samples = waveform.shape
+        chance = own_rows(lambda rows: torch.rand(rows, samples, device=waveform.device), batch)
+        return (chance < share).repeat(draws, 1)
 
 
 def within(length: Tensor, samples: int) -> Tensor:

@@ -26,9 +26,9 @@ class Interrupt:
     ) -> None:
         self._restore()
 
-    def leave(self) -> None:
-        """End the program as the signal would have: KeyboardInterrupt, or exit code 143."""
-        if self.signal == signal.SIGINT:
+    def leave(self, number: int) -> None:
+        """End the program as this signal would have: KeyboardInterrupt, or exit code 143."""
+        if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + signal.SIGTERM)
 

@@ -18,6 +18,7 @@ from vqspeech.progress import progress, say
 from vqspeech.training.checkpoint import load_state, newest_state, save_state
 from vqspeech.training.interrupt import Interrupt
 from vqspeech.training.log import TrainingLog
+from vqspeech.training.ranks import leave_together
 
 LOGS = "train"
 """The folder, within a model's, of what resuming needs and of the logs."""
@@ -89,9 +90,9 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     """Train until the budget of steps or minutes is spent.
 
     All randomness of step s is seeded by the seed and s, so a resumed run continues as if never stopped (with a budget
-    in steps; one in minutes also continues its schedule, but wall-clock time is never the same twice).
-    A signal ends it after the step under way with a checkpoint; so does an error of the data, which is raised.
-    Raises VqspeechError when the loss is no longer a number.
+    in steps; one in minutes also continues its schedule, but wall-clock time is never the same twice), on any number
+    of ranks. A signal to one of them ends all after the step under way with a checkpoint; so does an error of the
+    first rank's data, which is raised. Raises VqspeechError when the loss is no longer a number.
     """
     optimizer = torch.optim.AdamW(
         task.module.parameters(),
@@ -125,7 +126,9 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     with TrainingLog(out / LOGS, first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
         batches = task.batches(first, fabric.global_rank, fabric.world_size)
         steps = itertools.takewhile(lambda _: not finished, itertools.count(first))
-        for step in progress(steps, "train", budget.steps_left(first), "step"):
+        if fabric.is_global_zero:
+            steps = progress(steps, "train", budget.steps_left(first), "step")
+        for step in steps:
             try:
                 batch = next(batches)
             except Exception:
@@ -133,7 +136,7 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                 if step > first and fabric.is_global_zero:
                     checkpoint(step)
                 raise
-            torch.manual_seed(_seed(settings.seed, step, fabric.global_rank))
+            torch.manual_seed(_seed(settings.seed, step))
             task.before_step(step)
             for group in optimizer.param_groups:
                 group["lr"] = settings.learning_rate * _rate(step, share, settings)
@@ -147,8 +150,9 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
             done, share = step + 1, budget.spent(step + 1)
             finished = budget.ended(done, share)
             evaluate = done % settings.eval_every == 0 or finished
-            if done % settings.log_every == 0 or evaluate or interrupt.signal is not None:
-                values = {name: float(value.detach()) for name, value in losses.items()}
+            stop = _of_any_rank(interrupt.signal, fabric)
+            if done % settings.log_every == 0 or evaluate or stop is not None:
+                values = _means(losses, fabric)
                 values |= {"gradient_norm": float(norm), "learning_rate": optimizer.param_groups[0]["lr"]}
                 log.write_steps(done, budget.minutes, values, task.samples_per_step)
                 if not math.isfinite(values["loss"] + values["gradient_norm"]):
@@ -168,11 +172,13 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
             if evaluate:
                 fabric.barrier()
                 log.restart_clock(done)
-            elif interrupt.signal is not None and fabric.is_global_zero:
+            elif stop is not None and fabric.is_global_zero:
                 checkpoint(done)
-            if interrupt.signal is not None and not finished:
-                say(f"stopped after step {done}: the same command with --resume, queued again, goes on from there")
-                interrupt.leave()
+            if stop is not None and not finished:
+                if fabric.is_global_zero:
+                    say(f"stopped after step {done}: the same command with --resume, queued again, goes on from there")
+                leave_together(fabric)
+                interrupt.leave(stop)
 
 
 def _rate(step: int, share: float, settings: LoopConfig) -> float:
@@ -182,8 +188,25 @@ def _rate(step: int, share: float, settings: LoopConfig) -> float:
     return rise * fall
 
 
-def _seed(seed: int, step: int, rank: int) -> int:
-    return (seed * 1_000_003 + step) * 1_009 + rank
+def _seed(seed: int, step: int) -> int:
+    return (seed * 1_000_003 + step) * 1_009
+
+
+def _of_any_rank(number: int | None, fabric: Fabric) -> int | None:
+    """The largest number that any rank has, on all of them."""
+    if fabric.world_size == 1:
+        return number
+    return int(fabric.all_reduce(torch.tensor(number or 0), reduce_op="max")) or None
+
+
+def _means(scalars: dict[str, Tensor], fabric: Fabric) -> dict[str, float]:
+    """The means over all ranks."""
+    if not scalars:
+        return {}
+    values = torch.stack([value.detach().float() for value in scalars.values()])
+    if fabric.world_size > 1:
+        values = fabric.all_reduce(values, reduce_op="mean")
+    return dict(zip(scalars, values.tolist(), strict=True))
 
 
 def _moving_average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor | int], None]:

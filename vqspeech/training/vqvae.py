@@ -21,6 +21,7 @@ from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.lock import locked
 from vqspeech.models.bottleneck import Bottleneck
 from vqspeech.models.bottleneck.codebook import CodebookBottleneck
+from vqspeech.models.bottleneck.ranks import mean_over_ranks
 from vqspeech.models.vqvae import VQVAE, Codes, within
 from vqspeech.progress import say
 from vqspeech.settings import ConfigError, to_dict
@@ -28,6 +29,7 @@ from vqspeech.synthesis import sample
 from vqspeech.training.checkpoint import checkpoints
 from vqspeech.training.loop import LOGS, fit
 from vqspeech.training.memory import keep_freed_memory
+from vqspeech.training.ranks import lost_ranks_told, started_ranks, starter
 from vqspeech.training.temperature import choose_temperature
 
 START_BATCHES = 40
@@ -46,7 +48,10 @@ class Losses(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The training loss in nats per sample, its parts, and what is worth logging."""
         output = self.model(batch.waveform, batch.speaker, batch.length, batch.heard)
-        nll = output.nll[within(batch.length, output.nll.shape[1])].mean()
+        spoken = within(batch.length, output.nll.shape[1])
+        # A rank counts by its samples, so that the mean over ranks is that over all samples of the batch.
+        count = spoken.sum().float()
+        nll = output.nll[spoken].mean() * (count / mean_over_ranks(count))
         loss = nll + sum(output.losses.values(), nll.new_zeros(()))
         bits = (nll / torch.log(nll.new_tensor(2.0))).detach()
         return {"loss": loss, "bits": bits, **output.losses, **output.metrics}
@@ -175,6 +180,7 @@ def train(
     """Train a VQ-VAE on the data dir `train`, choosing the best checkpoint on `dev`, into the model folder `out`.
 
     `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows.
+    Under torchrun `devices` and `nodes` are those that it started processes for.
     Raises VqspeechError for unreadable data, an `out` that holds another run or in which another process trains, and a
     loss that is no longer a number.
     """
@@ -199,6 +205,7 @@ def train(
     else:
         model = VQVAE(model_config, len(speakers))
     crop = -(-settings.crop // model_config.hop) * model_config.hop
+    devices, nodes = started_ranks(devices, nodes)
     ranks = devices * nodes
     fabric = Fabric(
         accelerator=accelerator,
@@ -207,10 +214,11 @@ def train(
         precision=_precision(settings, accelerator),
         # With the bottleneck "none" the encoder gets no gradient.
         strategy="ddp_find_unused_parameters_true" if ranks > 1 else "auto",
+        plugins=starter(ranks),
     )
     fabric.launch()
     keep_freed_memory()
-    with locked(out / LOGS) if fabric.is_global_zero else nullcontext():
+    with lost_ranks_told(fabric), locked(out / LOGS) if fabric.is_global_zero else nullcontext():
         crops = Crops(
             data,
             speakers,

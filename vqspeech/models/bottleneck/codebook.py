@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Bottleneck
-from vqspeech.models.bottleneck.ranks import from_first_rank, sum_over_ranks
+from vqspeech.models.bottleneck.ranks import choose_rows, from_first_rank, sum_over_ranks
 
 
 class CodebookBottleneck(Bottleneck):
@@ -118,9 +118,8 @@ class CodebookBottleneck(Bottleneck):
         dead = (self.usage < self.config.restart * self.usage.mean()).nonzero().squeeze(1)
         if len(dead):
             # Not two of them to one frame, where only one could ever be chosen.
-            dead = dead[: len(flat)]
-            frames = flat[torch.randperm(len(flat), device=flat.device)[: len(dead)]]
-            self._place(dead, from_first_rank(frames))
+            frames = choose_rows(flat, len(dead))
+            self._place(dead[: len(frames)], frames)
 
     def _place(self, which: Tensor | slice, frames: Tensor) -> None:
         """Move codes onto frames, with the mean use and the averages that belong to it."""

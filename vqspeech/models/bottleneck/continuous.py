@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Bottleneck, Quantized
+from vqspeech.models.bottleneck.ranks import own_rows
 
 
 class Continuous(Bottleneck):
@@ -43,7 +44,8 @@ class Gaussian(Continuous):
         mean, deviation, kl = self._posterior(latents)
         if not self.training:
             return Quantized(mean, self.no_codes(latents), kl=kl.sum())
-        drawn = mean + deviation * torch.randn_like(mean)
+        noise = own_rows(lambda rows: torch.randn(rows, *mean.shape[1:], device=mean.device), len(mean))
+        drawn = mean + deviation * noise
         return Quantized(drawn, self.no_codes(latents), kl=kl.clamp_min(self.config.free_nats).sum())
 
     def drawn(self, latents: Tensor, generator: torch.Generator) -> Quantized:

@@ -9,13 +9,14 @@ from torch.nn import functional
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Quantized
 from vqspeech.models.bottleneck.categorical import Categorical
+from vqspeech.models.bottleneck.ranks import own_rows
 
 
 class GumbelSoftmax(Categorical):
     """Straight-through Gumbel-softmax with falling temperature (Jang et al. 2017, section 2; Maddison et al. 2017).
 
-    `y = softmax((log q + g) / tau)` with Gumbel noise g; the decoder sees the code of the largest y, the gradient goes
-    through y.
+    `y = softmax((log q + g) / tau)` with Gumbel noise g, minus the log of an exponential draw; the decoder sees the
+    code of the largest y, the gradient goes through y.
     """
 
     steps: Tensor
@@ -33,6 +34,10 @@ class GumbelSoftmax(Categorical):
 
     def draw(self, latents: Tensor, log_posterior: Tensor, kl: Tensor) -> Quantized:
         """As `Categorical.draw`; the temperature moves on by a step."""
-        relaxed = functional.gumbel_softmax(log_posterior, self.temperature, hard=True)
+        _, *frame = log_posterior.shape
+        waits = own_rows(lambda rows: log_posterior.new_empty(rows, *frame).exponential_(), len(log_posterior))
+        relaxed = functional.softmax((log_posterior - waits.log()) / self.temperature, dim=-1)
+        indices = relaxed.argmax(-1)
+        through = functional.one_hot(indices, self.codes) - relaxed.detach() + relaxed
         self.steps += 1
-        return Quantized((relaxed @ self.codebook).transpose(1, 2), relaxed.argmax(-1), kl=kl)
+        return Quantized((through @ self.codebook).transpose(1, 2), indices, kl=kl)

@@ -7,6 +7,7 @@ from torch.nn import functional
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Quantized
 from vqspeech.models.bottleneck.codebook import CodebookBottleneck
+from vqspeech.models.bottleneck.ranks import own_rows
 
 
 class NoiseSubstitution(CodebookBottleneck):
@@ -33,7 +34,8 @@ class NoiseSubstitution(CodebookBottleneck):
             metrics = {"distance": functional.mse_loss(frames, quantised).detach()}
             if not self.training:
                 return Quantized(self.leave(quantised), indices, metrics=metrics)
-            noise = functional.normalize(torch.randn_like(frames), dim=1)
+            normal = own_rows(lambda rows: torch.randn(rows, *frames.shape[1:], device=frames.device), len(frames))
+            noise = functional.normalize(normal, dim=1)
             # The root has no slope at 0, where a frame lies on its code.
             error = (frames - quantised).square().sum(1, keepdim=True).clamp_min(1e-12).sqrt()
             self.update(flat.detach(), nearest)

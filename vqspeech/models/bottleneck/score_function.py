@@ -9,7 +9,7 @@ from torch.nn import functional
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Feedback, Quantized
 from vqspeech.models.bottleneck.categorical import Categorical
-from vqspeech.models.bottleneck.ranks import mean_over_ranks
+from vqspeech.models.bottleneck.ranks import draw_codes, mean_over_ranks
 
 
 class ScoreFunction(Categorical):
@@ -23,7 +23,7 @@ class ScoreFunction(Categorical):
         batch, frames, codes = log_posterior.shape
         # Where training has gone wrong the loss says so, not the draw.
         chances = log_posterior.detach().exp().nan_to_num(nan=1.0).view(-1, codes)
-        drawn = torch.multinomial(chances, self.config.draws, replacement=True).t().reshape(-1, batch, frames)
+        drawn = draw_codes(chances, self.config.draws).t().reshape(-1, batch, frames)
         log_drawn = log_posterior.expand(len(drawn), -1, -1, -1).gather(3, drawn.unsqueeze(3)).squeeze(3)
         indices = drawn.flatten(0, 1)
         return Quantized(

@@ -7,6 +7,7 @@ from torch.nn import functional
 from vqspeech.config import BottleneckConfig
 from vqspeech.models.bottleneck.base import Quantized
 from vqspeech.models.bottleneck.codebook import CodebookBottleneck
+from vqspeech.models.bottleneck.ranks import draw_codes
 
 
 class SoftEM(CodebookBottleneck):
@@ -30,9 +31,7 @@ class SoftEM(CodebookBottleneck):
             if not self.ready:
                 return Quantized(self.leave(frames), indices)
             if self.training:
-                drawn = torch.multinomial(
-                    functional.softmax(-scores, 1).nan_to_num(nan=1.0), self.config.draws, replacement=True
-                )
+                drawn = draw_codes(functional.softmax(-scores, 1).nan_to_num(nan=1.0), self.config.draws)
                 mean = functional.embedding(drawn, self.vectors).mean(1)
                 quantised = mean.view(frames.shape[0], frames.shape[2], -1).transpose(1, 2)
                 self.update(flat.detach(), drawn)
