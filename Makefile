@@ -1,12 +1,13 @@
 # make test    the test suite           make lint   ruff (check and format) and shellcheck
 # make format  what ruff can mend       make wheel  dist/*.whl
 # make soak    work killed at random moments, for MINUTES (20)
+# make slurm   the recipe on a Slurm cluster on this host, its jobs and nodes killed (as root; installs Debian's packages)
 # make venv    the environment that the others use (each makes it by itself)
 
 ACTIVATE := PATH="$$(bash recipes/utils/setup_env.sh):$$PATH"
-SCRIPTS := .ci/run $(shell find egs recipes -name '*.sh' -not -path '*/exp/*')
+SCRIPTS := .ci/run $(shell find egs recipes tests -name '*.sh' -not -path '*/exp/*')
 
-.PHONY: test lint format soak venv wheel clean
+.PHONY: test lint format soak slurm venv wheel clean
 
 test:
 	$(ACTIVATE) && python -m pytest $(PYTEST)
@@ -19,6 +20,10 @@ format:
 
 soak:
 	$(ACTIVATE) && python tests/soak/soak.py --minutes $(or $(MINUTES),20) $(SOAK)
+
+slurm:
+	command -v slurmctld munged >/dev/null || tests/slurm/cluster.sh install
+	$(ACTIVATE) && python tests/slurm/soak.py $(SLURM)
 
 venv:
 	$(ACTIVATE) && python --version

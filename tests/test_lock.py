@@ -50,6 +50,18 @@ def test_a_killed_holder_leaves_no_lock_behind_even_while_its_children_live(
         assert (tmp_path / "exp/.lock").read_text() == f"process {os.getpid()} on {socket.gethostname()}\n"
 
 
+def test_those_who_share_keep_out_one_who_does_not(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path, shared=True),
+        locked(tmp_path, shared=True),
+        pytest.raises(VqspeechError, match="in use by"),
+        locked(tmp_path),
+    ):
+        pass
+    with locked(tmp_path), pytest.raises(VqspeechError, match="in use by"), locked(tmp_path, shared=True):
+        pass
+
+
 def test_one_after_the_other(tmp_path: Path) -> None:
     for _ in range(2):
         with locked(tmp_path):

@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 import torch
 
-from vqspeech.errors import VqspeechError
-from vqspeech.parallel import in_order, in_processes
+from vqspeech.errors import UsageError, VqspeechError
+from vqspeech.parallel import Part, in_order, in_processes
 
 
 @pytest.fixture(params=[1, 3])
@@ -19,6 +19,18 @@ def threads(request) -> Iterator[int]:
     torch.set_num_threads(request.param)
     yield request.param
     torch.set_num_threads(before)
+
+
+def test_parts_are_all_of_it_and_nothing_twice() -> None:
+    assert [list(Part(job, 3).span(7)) for job in (1, 2, 3)] == [[0, 1], [2, 3], [4, 5, 6]]
+    assert [len(Part(job, 5).span(2)) for job in range(1, 6)] == [0, 0, 1, 0, 1]
+    assert Part.parse("2/4") == Part(2, 4)
+
+
+@pytest.mark.parametrize("text", ["", "2", "0/4", "5/4", "-1/4", "a/b", "1/2/3"])
+def test_a_part_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"give J/N, the number of a job from 1 to N"):
+        Part.parse(text)
 
 
 def test_results_come_in_order_and_each_thread_has_torch_to_itself(threads: int) -> None:

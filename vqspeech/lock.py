@@ -15,10 +15,11 @@ _held: set[int] = set()
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     """Keep other processes out of `folder`, which is made if it is missing, while the block runs.
 
-    The lock is the kernel's own (flock) on the file `.lock`, which stays behind without a meaning.
+    With `shared` only those that do not share it, for jobs that do parts of one work there. The lock is the kernel's
+    own (flock) on the file `.lock`, which stays behind without a meaning.
     Raises VqspeechError naming the process and host that hold it, and OSError where nothing can be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -26,7 +27,7 @@ def locked(folder: Path) -> Iterator[None]:
     _held.add(file)
     try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(file, 1000).decode(errors="replace").strip() or "another process"
             raise VqspeechError(

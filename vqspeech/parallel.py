@@ -8,13 +8,34 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Thread
 from typing import TypeVar
 
-from vqspeech.errors import VqspeechError
+from vqspeech.errors import UsageError, VqspeechError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The share of one of `jobs` jobs in a work of many items; `job` counts from 1."""
+
+    job: int
+    jobs: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Part":
+        """`2/4`; raises UsageError."""
+        job, _, jobs = text.partition("/")
+        if not (job.isdecimal() and jobs.isdecimal() and 1 <= int(job) <= int(jobs)):
+            raise UsageError(f"--part {text}: give J/N, the number of a job from 1 to N and how many there are")
+        return cls(int(job), int(jobs))
+
+    def span(self, items: int) -> range:
+        """The numbers of its items, which follow each other; those of all jobs together are `range(items)`."""
+        return range((self.job - 1) * items // self.jobs, self.job * items // self.jobs)
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = None) -> Iterator[R]:

@@ -7,6 +7,9 @@
 JOB becomes 1, 2, 3, 4 in the log's name and in the arguments. A log opens with the command and closes with
 its exit code and the time. The newest line of the log is shown while a job runs, the last ones when it fails.
 SIGTERM is handed on to the jobs, which have some seconds to save what they can.
+On a cluster a job that was killed, or whose node was lost, is submitted again, up to --retries times; one that failed
+is not. What Slurm queues again by itself (a preempted job, one of a lost node, one whose time is up) is waited for.
+The command is then the same once more, so it has to go on where it was. Its log is appended to.
 Exit code: 0 when every job's was 0, 143 when one was ended by SIGTERM, else 1.
 """
 
@@ -23,39 +26,75 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import submitit
+from submitit.helpers import Checkpointable, DelayedSubmission
+from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 
 POLL = 0.2  # seconds between looks at the logs
 NOTE_EVERY = 30.0  # seconds between lines where there is no terminal to redraw one on
 TAIL = 15  # lines of a failed job's log
 UNLIMITED = 100 * 365 * 24 * 60  # minutes; submitit always wants a limit
+LATE = 5.0  # seconds that a result may come after the end of its job
 GRACE = 20.0  # seconds that jobs on this machine have to end after SIGTERM; Slurm gives its own 30
 CANCELLED = 143  # what a shell reports of a process that SIGTERM ended
+KILLED = (137, CANCELLED)  # by SIGKILL or SIGTERM: somebody else's doing, for which another try is worth its while
 
 
-def run_logged(command: list[str], log: Path) -> int:
-    """Run `command` with its output in `log`; return its exit code. This runs on the cluster's node."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    start = time.time()
-    with log.open("w", encoding="utf-8") as file:
-        print(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#", file=file, flush=True)
-        code = 127
-        try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
-            signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+class Logged(Checkpointable):
+    """Runs a command with its output in a log, on the cluster's node; the result is its exit code."""
+
+    process: subprocess.Popen[bytes] | None = None
+    terminated = False
+
+    def __call__(self, command: list[str], log: Path) -> int:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        start, code = time.time(), 127
+        with log.open("a", encoding="utf-8") as file:
+            print(f"# {shlex.join(command)}\n# Started at {time.ctime()}\n#", file=file, flush=True)
             try:
-                code = process.wait()
-                code = 128 - code if code < 0 else code  # as a shell has it
+                self.start(command, file)
+                code = self.wait()
+            except OSError as error:
+                print(f"{command[0]}: {error.strerror}", file=file)
             except KeyboardInterrupt:
-                code = end(process)
+                code = end(self.process) if self.process else code
                 raise
-        except OSError as error:
-            print(f"{command[0]}: {error.strerror}", file=file)
-        finally:
-            elapsed = f"elapsed time {time.time() - start:.0f} seconds"
-            print(f"# Ended (code {code}) at {time.ctime()}, {elapsed}", file=file)
-    return code
+            except SystemExit:  # submitit's, behind `checkpoint`
+                code = self.wait()
+                raise
+            finally:
+                elapsed = f"elapsed time {time.time() - start:.0f} seconds"
+                print(f"# Ended (code {code}) at {time.ctime()}, {elapsed}", file=file)
+        if self.terminated and os.environ["SUBMITIT_EXECUTOR"] == "slurm":
+            # No result: it is Slurm that knows whether the job was cancelled or will run again.
+            sys.exit(CANCELLED)
+        return code
+
+    def start(self, command: list[str], output: IO[str]) -> None:
+        signal.signal(signal.SIGTERM, self.terminate)
+        # Slurm sends submitit's signal to the command too, which would end by it.
+        before = signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        signal.signal(signal.SIGUSR2, before)
+
+    def terminate(self, *_: object) -> None:
+        self.terminated = True
+        if self.process is not None:
+            self.process.terminate()
+
+    def wait(self) -> int:
+        """The exit code, as a shell has it; by looking now and then, since `checkpoint` waits within it."""
+        while (code := self.process.poll()) is None:
+            time.sleep(POLL)
+        return 128 - code if code < 0 else code
+
+    def checkpoint(self, command: list[str], log: Path) -> DelayedSubmission:
+        """Let the command save what it can, since the job's time is nearly up; submitit queues the job again."""
+        self.process.terminate()
+        self.wait()
+        return DelayedSubmission(Logged(), command, log)
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
@@ -106,13 +145,45 @@ class Status:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
+class Queue(SlurmInfoWatcher):
+    """Asks Slurm's controller for the states of jobs; `sacct`, which submitit asks, needs a database besides."""
+
+    ENDED = ("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED")
+    ENDED += ("TIMEOUT", "FORGOTTEN")
+
+    def _make_command(self) -> list[str] | None:
+        command = ["squeue", "--me", "--states=all", "--array", "--format=%i|%T|%N"]
+        return command if self._registered - self._finished else None
+
+    def read_info(self, string: bytes | str) -> dict[str, dict[str, str]]:
+        """State and node by job; the controller forgets a job some minutes after its end."""
+        _, *rows = (string if isinstance(string, str) else string.decode()).splitlines()
+        found = {job: {"State": state, "NodeList": node} for job, state, node in (row.split("|") for row in rows)}
+        return {job: found.get(job, {"State": "FORGOTTEN"}) for job in self._registered - self._finished}
+
+    def is_done(self, job_id: str, mode: str = "standard") -> bool:
+        return self.get_state(job_id, mode) in self.ENDED
+
+
+def settle(jobs: list[submitit.Job[int]]) -> None:
+    """Wait until every result is there, for `LATE` seconds at most: a network's file system may be behind."""
+    deadline = time.monotonic() + LATE
+    while time.monotonic() < deadline and not all(job.paths.result_pickle.exists() for job in jobs):
+        time.sleep(POLL)
+
+
 def outcome(job: submitit.Job[int]) -> int:
-    """The exit code of a finished job's command; 1 for a job that the cluster lost, saying why."""
+    """The exit code of a finished job's command; of a job that the cluster lost, that of a killed one, saying why."""
     try:
         return job.result()
-    except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError) as error:
+    except submitit.core.utils.FailedJobError as error:
         print(f"run_job: {error}", file=sys.stderr)
         return 1
+    except submitit.core.utils.UncompletedJobError as error:
+        if job.state == "CANCELLED":
+            return CANCELLED
+        print(f"run_job: {error}", file=sys.stderr)
+        return KILLED[0]
 
 
 @contextmanager
@@ -138,11 +209,11 @@ def terminate(jobs: list[submitit.Job[int]]) -> None:
         time.sleep(POLL)
 
 
-def run_all(executor: submitit.AutoExecutor, commands: list[list[str]], logs: list[Path]) -> int:
-    """Run every command to its end, showing how it goes; return the exit code of all."""
+def run_once(executor: submitit.AutoExecutor, commands: list[list[str]], logs: list[Path]) -> list[submitit.Job[int]]:
+    """Run every command to its end, showing how it goes; return the jobs, all of which have ended."""
     status = Status()
     with no_stderr():
-        jobs = executor.map_array(run_logged, commands, logs)
+        jobs = executor.map_array(Logged(), commands, logs)
     try:
         while unfinished := [log for job, log in zip(jobs, logs, strict=True) if not job.done()]:
             status.show(unfinished[0])
@@ -156,7 +227,25 @@ def run_all(executor: submitit.AutoExecutor, commands: list[list[str]], logs: li
         for job in jobs:
             if not job.done():
                 job.cancel()
-    codes = {log: outcome(job) for job, log in zip(jobs, logs, strict=True)}
+    return jobs
+
+
+def run_all(executor: submitit.AutoExecutor, commands: list[list[str]], logs: list[Path], retries: int) -> int:
+    """Run every command, those that are killed so many times more; return the exit code of all."""
+    codes: dict[Path, int] = {}
+    left = dict(zip(logs, commands, strict=True))
+    for tries_left in range(retries, -1, -1):
+        jobs = run_once(executor, list(left.values()), list(left))
+        settle(jobs)
+        again = {}
+        for job, (log, command) in zip(jobs, left.items(), strict=True):
+            codes[log] = outcome(job)
+            if tries_left and codes[log] in KILLED and job.state != "CANCELLED":
+                print(f"run_job: killed (code {codes[log]}), submitted again: {log}", file=sys.stderr)
+                again[log] = command
+        if not again:
+            break
+        left = again
     for log in [log for log, code in codes.items() if code != 0][:3]:
         lines = last_lines(log, TAIL)
         print(f"run_job: failed; the last lines of {log}:", *lines, sep="\n  ", file=sys.stderr)
@@ -180,6 +269,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--time", type=int, default=3 * 24 * 60, help="minutes a job may take, on a cluster")
     parser.add_argument("--partition", help="the cluster's queue")
     parser.add_argument("--max-jobs-run", type=int, default=64, help="jobs at once, on a cluster")
+    parser.add_argument("--retries", type=int, default=2, help="times to submit a killed job again, on a cluster")
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.commands = [options.command]
@@ -199,6 +289,8 @@ def make_executor(options: argparse.Namespace, folder: Path) -> submitit.AutoExe
         name="vqspeech", timeout_min=minutes, gpus_per_node=options.gpu, cpus_per_task=options.threads
     )
     if options.cluster == "slurm":
+        SlurmJob.watcher = Queue(delay_s=60)
+        SlurmJob._results_timeout_s = 0  # for each of them; `settle` has waited for all
         executor.update_parameters(
             slurm_mem=options.mem,
             slurm_partition=options.partition,
@@ -211,6 +303,9 @@ def main(arguments: list[str]) -> int:
     options = parse(arguments)
     logs = [Path(log) for log, *_ in options.commands]
     logs[0].parent.mkdir(parents=True, exist_ok=True)
+    for log in logs:
+        log.unlink(missing_ok=True)
+    retries = options.retries if options.cluster == "slurm" else 0
     # A scheduler's SIGTERM ends this process as Ctrl-C does, so that `finally` takes the jobs down with it;
     # it does so by SIGINT, which a shell's background jobs would inherit as ignored.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANCELLED))
@@ -218,7 +313,7 @@ def main(arguments: list[str]) -> int:
     # submitit keeps each job's pickled arguments and results here: of use while it runs, clutter afterwards.
     with tempfile.TemporaryDirectory(prefix=".jobs-", dir=logs[0].parent) as folder:
         executor = make_executor(options, Path(folder))
-        return run_all(executor, [command for _, *command in options.commands], logs)
+        return run_all(executor, [command for _, *command in options.commands], logs, retries)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ synthetic voices and shows within 20 minutes that everything works. A stage that
   --evaluate-args ARGS further flags of vqspeech-evaluate, such as '--copies 100'
   --no-codes-steps N   steps of the same decoder trained without codes, at most the model's (default: $no_codes_steps)
   --ngpu N             GPUs to train on (default: $ngpu)
-  --nj N               processes at once (default: $nj)
+  --nj N               jobs at once (default: $nj)
   --expdir DIR         where models, logs and results go (default: recipes/vctk/$expdir)
   --stage N            first stage (default: $stage): 0 miniature, 1 prepare, 2 train, 3 train without codes,
   --stop-stage N       last stage (default: $stop_stage)   4 units, 5 copies and conversions, 6 evaluate, 7 results, on a page
@@ -113,8 +113,10 @@ make_miniature() {
 
 prepare() {
   $continuing || rm -rf "$data" "$dump" "$marker.done"
-  $train_cmd "$exp/log/prepare.log" \
-    vqspeech-prepare "${prepare_flags[@]}" --data "$data" --dump "$dump" --nj "$nj" ${skip:+"$skip"}
+  set -- vqspeech-prepare "${prepare_flags[@]}" --data "$data" --dump "$dump" ${skip:+"$skip"}
+  # A corpus that has to be fetched first is one job's.
+  [ -n "$download" ] || $train_cmd JOB=1:"$nj" "$exp/log/prepare.JOB.log" "$@" --part "JOB/$nj"
+  $train_cmd "$exp/log/prepare.log" "$@" --nj "$nj"
   # What vqspeech-prepare says after its progress: the counts of each split, and notes.
   sed -e '1,/^prepare: .* in [0-9.]* s$/d' -e '/^#/d' "$exp/log/prepare.log"
 }
@@ -122,7 +124,10 @@ prepare() {
 train() { # <model folder> [<flag> ...]
   local model=$1
   shift
-  ! $continuing || set -- --resume "$@"
+  # A job that the cluster begins anew goes on, too.
+  if $continuing || [ ! -e "$model/model.safetensors" ]; then
+    set -- --resume "$@"
+  fi
   $cuda_cmd --gpu "$ngpu" "$model/log/train.log" \
     vqspeech-train --config "$train_config" "${train_flags[@]}" --train "$data/train" --dev "$data/dev" \
     --out "$model" "$@"
@@ -140,8 +145,9 @@ extract_units() {
   local split
   for split in train dev test dev_unseen test_unseen; do
     [ -d "$data/$split" ] || continue
-    $train_cmd "$exp/log/units.$split.log" \
-      vqspeech-units --force --model "$exp" --data "$data/$split" --out "$exp/units/$split" --nj "$nj" ${skip:+"$skip"}
+    set -- vqspeech-units --force --model "$exp" --data "$data/$split" --out "$exp/units/$split" ${skip:+"$skip"}
+    $train_cmd JOB=1:"$nj" "$exp/log/units.$split.JOB.log" "$@" --part "JOB/$nj"
+    $train_cmd "$exp/log/units.$split.log" "$@"
   done
 }
 

@@ -171,6 +171,18 @@ def test_convert_mirrors_a_folder_in_every_voice_and_lists_what_failed(run: Run,
     ]
 
 
+def test_convert_in_parts_makes_every_output_once(run: Run, model: Path, tmp_path: Path):
+    for name in "abc":
+        speech(tmp_path / "in" / f"{name}.wav")
+    made = []
+    for part in ("1/2", "2/2"):
+        arguments = ("--src", "in", "--speaker", "x01", "--model", model, "--out", "out", "--nj", 1, "--part", part)
+        code, out, err = run("convert", *arguments)
+        assert code == 0, err
+        made.append(out.splitlines())
+    assert made == [["out/x01/a.wav"], ["out/x01/b.wav", "out/x01/c.wav"]]
+
+
 def test_convert_takes_what_a_shell_makes_of_a_wildcard(run: Run, model: Path, tmp_path: Path):
     sources = [speech(tmp_path / f"{name}.wav") for name in "ab"]
     code, out, err = run("convert", "--src", *sources, "--speaker", "x01", "--model", model, "--out", "out")
@@ -207,6 +219,8 @@ def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model:
         (["--src", "a.wav", "empty.wav", "--speaker", "x01"], 2, "give --out DIR"),
         (["--src", "-", "--speaker", "all", "--out", "-"], 2, "a pipe takes one source, one --speaker"),
         (["--src", "a.wav", "--speaker", "x01", "--seed", str(2**70)], 1, "does not fit into 64 bits"),
+        (["--src", "a.wav", "--speaker", "x01", "--part", "3/2"], 2, "--part 3/2: give J/N"),
+        (["--src", "-", "--speaker", "x01", "--out", "-", "--part", "1/2"], 2, "--part is of files"),
     ],
 )
 def test_convert_refuses_in_one_line(run: Run, model: Path, tmp_path: Path, arguments: list[str], code: int, says: str):

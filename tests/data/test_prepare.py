@@ -16,9 +16,10 @@ from tests.speech import voice
 from vqspeech import audio
 from vqspeech.data.corpus import read_corpus
 from vqspeech.data.kaldi import read_data_dir, validate_data_dir
-from vqspeech.data.prepare import prepare
+from vqspeech.data.prepare import prepare, prepare_part
 from vqspeech.data.splits import NAMES
 from vqspeech.errors import VqspeechError
+from vqspeech.parallel import Part
 
 RATE = 16000
 
@@ -109,6 +110,20 @@ def test_several_processes_make_the_same_files(folder):
     (folder.parent / "dump").rename(folder.parent / "first")
     run(folder, nj=2)
     assert {name: content for name, (_, content) in snapshot(folder.parent / "dump").items()} == one
+
+
+def test_parts_are_what_the_whole_run_finds(folder, monkeypatch):
+    run(folder)
+    one = {name: content for name, (_, content) in snapshot(folder.parent / "dump").items()}
+    (folder.parent / "dump").rename(folder.parent / "first")
+    (folder.parent / "data").rename(folder.parent / "first-data")
+    for job in (3, 1, 2):
+        prepare_part(read_corpus(folder), Part(job, 3), folder.parent / "dump")
+    assert not (folder.parent / "data").exists()
+    assert {name: content for name, (_, content) in snapshot(folder.parent / "dump").items()} == one
+    monkeypatch.setattr("vqspeech.data.dump._made", lambda *_: pytest.fail("made again"))
+    run(folder)
+    assert (folder.parent / "data/splits.json").exists()
 
 
 def test_a_second_run_keeps_what_is_up_to_date_and_remakes_the_rest(folder):

@@ -18,6 +18,7 @@ from tests.tiny import TRAINING, tiny_config
 from vqspeech.config import to_dict
 from vqspeech.training.checkpoint import newest_state
 from vqspeech.training.log import read_metrics
+from vqspeech.training.ranks import started_ranks, starter
 from vqspeech.training.vqvae import train
 
 SETTINGS = dataclasses.replace(TRAINING, batch_size=4, log_every=1)
@@ -100,6 +101,27 @@ def test_a_rank_that_dies_ends_the_run_with_a_message(work: Path, tmp_path: Path
     assert newest_state(tmp_path / "out/train").stem == f"state-{STEP:06d}"
     resume(work, tmp_path / "out")
     assert_as_alone(work, tmp_path / "out")
+
+
+def test_under_torchrun_the_number_of_ranks_is_torchruns(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert started_ranks(devices=3, nodes=1) == (3, 1)
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}.items():
+        monkeypatch.setenv(name, value)
+    assert started_ranks(devices=1, nodes=1) == (4, 2)
+
+
+@pytest.mark.parametrize(("tasks", "ours"), [("", True), ("1", True), ("2", False)])
+def test_in_a_slurm_job_of_one_task_the_ranks_are_ours_to_start(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tasks: str, ours: bool
+) -> None:
+    (tmp_path / "srun").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    if tasks:
+        monkeypatch.setenv("SLURM_NTASKS", tasks)
+    assert bool(starter()) == ours
+    monkeypatch.setenv("PATH", "")
+    assert not starter()
 
 
 def resume(work: Path, out: Path) -> None:

@@ -15,6 +15,7 @@ from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.parallel import Part
 from vqspeech.units import extract
 from vqspeech.units.extract import extract_units
 from vqspeech.units.store import join_units, read_units
@@ -136,7 +137,7 @@ def test_a_killed_run_goes_on_in_other_processes_to_the_same_bytes(
     capsys.readouterr()
     monkeypatch.setattr(extract, "WORTH_A_PROCESS", 1)
     extract_units(codec, data, tmp_path / "units", nj=2)
-    assert "going on behind 4 of 6 utterances" in capsys.readouterr().err
+    assert "4 of 6 utterances have been encoded before" in capsys.readouterr().err
     assert files(tmp_path / "units") == files(tmp_path / "whole")
     assert not list(tmp_path.glob(".units*"))
 
@@ -236,6 +237,35 @@ def test_shards_of_what_has_changed_are_made_anew(
     noted = encoded(monkeypatch)
     extract_units(retrained, data, tmp_path / "units", force=True)
     assert noted == data.utterances
+
+
+@pytest.mark.parametrize("jobs", [2, 9])
+def test_parts_meet_in_the_same_bytes_whatever_their_order(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, shards_of_two: None, jobs: int
+) -> None:
+    extract_units(codec, data, tmp_path / "whole")
+    noted = encoded(monkeypatch)
+    for job in range(jobs, 0, -1):
+        extract_units(codec, data, tmp_path / "units", part=Part(job, jobs))
+    assert sorted(noted) == data.utterances
+    assert not (tmp_path / "units").exists()
+    extract_units(codec, data, tmp_path / "units")
+    assert len(noted) == len(data.utterances)
+    assert files(tmp_path / "units") == files(tmp_path / "whole")
+    assert not list(tmp_path.glob(".units*"))
+
+
+def test_what_parts_left_out_the_whole_encodes(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch, shards_of_two: None
+) -> None:
+    extract_units(codec, data, tmp_path / "whole")
+    extract_units(codec, data, tmp_path / "units", part=Part(2, 3))
+    # Of another division: its first shard begins within the one that is there.
+    extract_units(codec, data, tmp_path / "units", part=Part(2, 2))
+    noted = encoded(monkeypatch)
+    extract_units(codec, data, tmp_path / "units")
+    assert noted == ["a_000", "a_001", "b_001"]
+    assert files(tmp_path / "units") == files(tmp_path / "whole")
 
 
 def test_what_was_skipped_is_an_error_again_without_skip_bad(

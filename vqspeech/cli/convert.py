@@ -7,6 +7,7 @@ from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
 from vqspeech.config import SamplerName
 from vqspeech.errors import UsageError
+from vqspeech.parallel import Part
 
 
 def convert(
@@ -21,6 +22,7 @@ def convert(
     sampler: SamplerName = "auto",
     whole: bool = False,
     nj: int | None = None,
+    part: str | None = None,
     raw_rate: int | None = None,
     gain: float = 0.0,
     force: bool = False,
@@ -47,6 +49,7 @@ def convert(
             cuda-graph, cuda-triton on a GPU
         whole: decode a long recording as one stream; else it is cut at pauses, and all cores work on its parts
         nj: recordings to convert at once (default: as many as there are cores)
+        part: J/N, the J-th of N parts of all conversions alone, for one of several jobs
         raw_rate: bare samples come through the pipe, 16 bits, little-endian, one channel, so many a second
         gain: decibels that bring the speech of a pipe to -23 dBFS, the level of training; files are measured
         force: make anew what exists
@@ -65,6 +68,7 @@ def convert(
         return
     if src is None or speaker is None:
         raise UsageError("give --src FILE and --speaker NAME (or --list-speakers)")
+    share = Part(1, 1) if part is None else Part.parse(part)
     import vqspeech
     from vqspeech.conversion.batch import convert_files
     from vqspeech.conversion.pipe import convert_through_pipe
@@ -73,9 +77,13 @@ def convert(
     codec = vqspeech.load(folder, sampler=sampler)
     speakers = chosen_speakers(codec, speaker)
     if "-" in (*src, str(out)):
+        if part is not None:
+            raise UsageError("--part is of files, not of a pipe")
         convert_through_pipe(codec, src, speakers, out, raw_rate, gain, temperature, seed, force)
         return
     conversions = plan(src, speakers, out, f".{format}")
+    span = share.span(len(conversions))
+    conversions = conversions[span.start : span.stop]
     for path in convert_files(codec, conversions, temperature, seed, cut=not whole, force=force, jobs=nj):
         print(path, flush=True)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from vqspeech.cli.harness import run
 from vqspeech.errors import UsageError
 from vqspeech.lock import locked
+from vqspeech.parallel import Part
 
 
 def prepare(
@@ -18,6 +19,7 @@ def prepare(
     mic: str = "mic1",
     labels: Path | None = None,
     nj: int = 1,
+    part: str | None = None,
     skip_bad: bool = False,
     allow_pipes: bool = False,
 ) -> None:
@@ -37,6 +39,8 @@ def prepare(
         mic: which of VCTK 0.92's two microphones, mic1 or mic2
         labels: folder of phone labels, <utterance>.lab or .phn, where the corpus has none of its own
         nj: processes at once
+        part: J/N, write the audio of the J-th of N parts of --corpus alone; when all have been written the same command
+            without it does the rest
         skip_bad: carry on past bad utterances and count them in splits.json
         allow_pipes: run the shell commands that a wav.scp may hold; only for one that you trust
 
@@ -46,8 +50,12 @@ def prepare(
     """
     if sum([corpus is not None and not miniature, miniature, download is not None]) != 1:
         raise UsageError("give one of --corpus DIR, --miniature and --download DIR")
+    share = None if part is None else Part.parse(part)
+    if share is not None and (miniature or download is not None):
+        raise UsageError("--part is of a --corpus that is there already")
     from vqspeech.data.corpus import read_corpus
     from vqspeech.data.prepare import prepare as prepare_corpus
+    from vqspeech.data.prepare import prepare_part
 
     if miniature:
         from vqspeech.data.miniature import make_miniature
@@ -60,6 +68,10 @@ def prepare(
 
         corpus = download_vctk(download, sha256=download_sha256)
     utterances = read_corpus(corpus, mic=mic, labels=labels)
+    if share is not None:
+        with locked(dump, shared=True):
+            prepare_part(utterances, share, dump, skip_bad=skip_bad, allow_pipes=allow_pipes)
+        return
     with locked(dump):
         prepare_corpus(utterances, data, dump, nj=nj, skip_bad=skip_bad, allow_pipes=allow_pipes)
     print(data)

@@ -5,6 +5,7 @@ from pathlib import Path
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
 from vqspeech.errors import UsageError
+from vqspeech.parallel import Part
 
 
 def units(
@@ -13,6 +14,7 @@ def units(
     out: Path,
     model: Path | None = None,
     nj: int = 1,
+    part: str | None = None,
     skip_bad: bool = False,
     force: bool = False,
 ) -> None:
@@ -21,7 +23,7 @@ def units(
     units.txt has a line an utterance: its id, then one integer from 0 to K-1 for each frame. units.json tells
     K, the samples a frame, the sample rate and the model; utt2spk who spoke. All three are the same whatever --nj.
     After an interruption the same command goes on where it was: until the end, what is encoded lies beside OUT, in
-    .OUT.shards.
+    .OUT.shards. There jobs on several machines meet, too, each with its own --part.
 
     Args:
         data: Kaldi data directory
@@ -29,6 +31,8 @@ def units(
         model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
         nj: processes at once, at most, on one core each; a single one uses all cores as well as it can, and is all that
             some minutes of speech need
+        part: J/N, encode the J-th of N parts alone, on one core; when all have been encoded the same command without it
+            joins them
         skip_bad: carry on past unreadable utterances and name them
         force: replace units of another model or of other data
 
@@ -39,12 +43,18 @@ def units(
     folder = find_model(model)
     if nj < 1:
         raise UsageError(f"--nj {nj}: give at least one process")
+    share = None if part is None else Part.parse(part)
+    import torch
+
     import vqspeech
     from vqspeech.data.kaldi import read_data_dir
     from vqspeech.units.extract import extract_units
 
-    extract_units(vqspeech.load(folder), read_data_dir(data), out, nj=nj, skip_bad=skip_bad, force=force)
-    print(out / "units.txt")
+    if share is not None:
+        torch.set_num_threads(1)
+    extract_units(vqspeech.load(folder), read_data_dir(data), out, nj, share, skip_bad, force)
+    if share is None:
+        print(out / "units.txt")
 
 
 def main() -> None:

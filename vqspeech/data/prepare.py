@@ -15,6 +15,7 @@ from vqspeech.data.kaldi import PIPE_REFUSED, DataDir, validate_data_dir, write_
 from vqspeech.data.utterance import Corpus, Utterance
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
+from vqspeech.parallel import Part
 from vqspeech.progress import progress, say
 
 SUMMARY = "splits.json"
@@ -60,13 +61,7 @@ def prepare(
     _refuse_foreign(data)
     skipped = _Skipped(skip_bad)
     utterances = _with_text(corpus.utterances, skipped)
-    dumped: dict[str, Dumped] = {}
-    work = dump_audio(utterances, dump, sample_rate, nj)
-    for utterance, result in progress(work, "prepare", total=len(utterances), unit="utterance"):
-        if isinstance(result, AudioError):
-            skipped.add(utterance, str(result))
-        else:
-            dumped[utterance.id] = result
+    dumped = _dumped(utterances, dump, sample_rate, nj, skipped)
     if not dumped:
         raise VqspeechError(f"{data}: not written, since no utterance of the corpus can be used")
 
@@ -87,6 +82,32 @@ def prepare(
     for line in _lines(report):
         say(line)
     return report
+
+
+def prepare_part(
+    corpus: Corpus, part: Part, dump: Path, sample_rate: int = 16000, skip_bad: bool = False, allow_pipes: bool = False
+) -> None:
+    """Write the audio of a part of the corpus alone, which `prepare` finds there. Errors as in `prepare`."""
+    if not allow_pipes:
+        _refuse_pipes(corpus)
+    skipped = _Skipped(skip_bad)
+    utterances = _with_text(corpus.utterances, skipped)
+    span = part.span(len(utterances))
+    _dumped(utterances[span.start : span.stop], dump, sample_rate, 1, skipped)
+
+
+def _dumped(
+    utterances: list[Utterance], dump: Path, sample_rate: int, nj: int, skipped: "_Skipped"
+) -> dict[str, Dumped]:
+    """Prepared files by utterance; bad ones are counted as `skipped`."""
+    dumped: dict[str, Dumped] = {}
+    work = dump_audio(utterances, dump, sample_rate, nj)
+    for utterance, result in progress(work, "prepare", total=len(utterances), unit="utterance"):
+        if isinstance(result, AudioError):
+            skipped.add(utterance, str(result))
+        else:
+            dumped[utterance.id] = result
+    return dumped
 
 
 @dataclass

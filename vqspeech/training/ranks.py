@@ -1,6 +1,7 @@
 """Several processes that train one model: who starts them, and what ends them together."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,14 +20,14 @@ def started_ranks(devices: int, nodes: int) -> tuple[int, int]:
     return local, ranks // local
 
 
-def starter(ranks: int) -> list[ClusterEnvironment]:
-    """Plugins of Fabric that say who starts so many processes, where it would guess wrong.
+def starter() -> list[ClusterEnvironment]:
+    """Plugins of Fabric that say who starts processes, where it would guess wrong.
 
     In a Slurm job Fabric takes all of them for started by Slurm; in one of a single task (as `run_job.py` submits)
-    they are left to start.
+    they are left to start. Where Slurm is there but not used, it warns.
     """
-    alone = os.environ.get("SLURM_NTASKS") == "1" and not TorchElasticEnvironment.detect()
-    return [LightningEnvironment()] if ranks > 1 and alone else []
+    slurm = shutil.which("srun") is not None and not TorchElasticEnvironment.detect()
+    return [LightningEnvironment()] if slurm and os.environ.get("SLURM_NTASKS", "1") == "1" else []
 
 
 @contextmanager

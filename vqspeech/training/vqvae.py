@@ -214,7 +214,7 @@ def train(
         precision=_precision(settings, accelerator),
         # With the bottleneck "none" the encoder gets no gradient.
         strategy="ddp_find_unused_parameters_true" if ranks > 1 else "auto",
-        plugins=starter(ranks),
+        plugins=starter(),
     )
     fabric.launch()
     keep_freed_memory()

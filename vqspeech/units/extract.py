@@ -13,7 +13,7 @@ from vqspeech import __version__, audio
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
-from vqspeech.parallel import in_order, in_processes
+from vqspeech.parallel import Part, in_order, in_processes
 from vqspeech.progress import progress, say
 from vqspeech.units.model import model_sha256
 from vqspeech.units.shards import Shards
@@ -35,13 +35,20 @@ Encoded = np.ndarray | VqspeechError
 
 
 def extract_units(
-    codec: Codec, data: DataDir, out: Path, nj: int = 1, skip_bad: bool = False, force: bool = False
+    codec: Codec,
+    data: DataDir,
+    out: Path,
+    nj: int = 1,
+    part: Part | None = None,
+    skip_bad: bool = False,
+    force: bool = False,
 ) -> None:
     """Encode every utterance of `data`, by `nj` processes at most, and write the units dir `out`.
 
     What is encoded gathers in shards beside `out`, which are joined at the end. After an interruption of any kind
-    the same call goes on behind the last whole shard. The result is the same to the byte, and so it is for any `nj`.
+    the same call encodes what is in no whole shard yet. The result is the same to the byte, and so it is for any `nj`.
     One process has threads, as many as torch has; of several, which a data dir of minutes is not worth, each has one.
+    With `part` only its utterances are encoded, and the shards stay for a call without.
 
     Raises VqspeechError for the first utterance that cannot be read; with `skip_bad` such are left out, and listed in
     `units.json`. Units of another model or other data are replaced only with `force`, and so are such shards.
@@ -56,10 +63,13 @@ def extract_units(
         for first in shards.paths()[:1]:
             _keep_others(first, out, info)
     ids = data.utterances
-    if done := shards.keep(skip_bad):
-        say(f"going on behind {done} of {len(ids)} utterances that an earlier run encoded")
-    sources = [data.wavs[id] for id in ids[done:]]
-    nj = min(nj, _most_processes(codec, data, ids[done:]))
+    span = range(len(ids)) if part is None else part.span(len(ids))
+    missing = shards.keep(span, skip_bad)
+    wanted = [ids[number] for gap in missing for number in gap]
+    if done := len(span) - len(wanted):
+        say(f"{done} of {len(span)} utterances have been encoded before; going on with the others")
+    sources = [data.wavs[id] for id in wanted]
+    nj = min(nj, _most_processes(codec, data, wanted))
     # The audio of a data dir has been brought to the training level by vqspeech-prepare.
     if nj == 1:
         work = in_order(partial(_encode, codec), sources)
@@ -67,9 +77,14 @@ def extract_units(
         work = in_processes(partial(_encode_apart, Path(codec.name)), sources, nj)
     with closing(work):
         results = progress(work, "units", len(sources), "utt")
-        for units, skipped in _sharded(zip(ids[done:], results, strict=True), skip_bad):
-            shards.add(units, skipped)
-    shards.join()
+        for gap in missing:
+            first = gap.start
+            encoded = zip((ids[number] for number in gap), results, strict=False)
+            for units, skipped in _sharded(encoded, skip_bad):
+                shards.add(first, units, skipped)
+                first += len(units) + len(skipped)
+    if part is None:
+        shards.join()
 
 
 def _most_processes(codec: Codec, data: DataDir, ids: Iterable[str]) -> int:

@@ -18,8 +18,8 @@ from vqspeech.units.store import INFO, join_units, read_info, read_units, write_
 class Shards:
     """Units dirs of consecutive utterances, in a folder beside the units dir `out` that they become together.
 
-    Each appears as a whole. Its `units.json` has `skipped`, bad utterances and why, and `made_from`, by which a later
-    run knows it as made by the same model from the same recordings.
+    Each appears as a whole, named by the number of its first utterance. Its `units.json` has `skipped`, bad utterances
+    and why, and `made_from`, by which a later run knows it as made by the same model from the same recordings.
     """
 
     def __init__(self, out: Path, info: Mapping[str, Any], data: DataDir) -> None:
@@ -31,20 +31,26 @@ class Shards:
         """The shards, in the order of their utterances."""
         return sorted(self.folder.glob("[0-9]*"))
 
-    def keep(self, skip_bad: bool) -> int:
-        """Keep what an interrupted run left as far as it is of use; return how many utterances need no more work."""
-        done, ids, paths = 0, self.data.utterances, self.paths()
-        while paths and (count := self._count(paths[0], ids[done:], skip_bad)):
-            done += count
-            paths.pop(0)
-        for path in paths:
-            shutil.rmtree(path)
-        return done
+    def keep(self, span: range, skip_bad: bool) -> list[range]:
+        """Keep the shards of use that begin in `span`; return the numbers of its utterances that are in none."""
+        ids, end, missing = self.data.utterances, span.start, []
+        for path in self.paths():
+            first = int(path.name)
+            if first < len(ids) and first not in span:
+                continue  # another job's
+            count = self._count(path, ids, first, skip_bad) if end <= first < len(ids) else 0
+            if count:
+                missing.append(range(end, first))
+                end = first + count
+            else:
+                shutil.rmtree(path, ignore_errors=True)
+        missing.append(range(end, span.stop))
+        return [gap for gap in missing if gap]
 
-    def add(self, units: dict[str, np.ndarray], skipped: dict[str, str]) -> None:
-        """Write the next shard: the units of the utterances that come next, and those of them that are bad."""
+    def add(self, first: int, units: dict[str, np.ndarray], skipped: dict[str, str]) -> None:
+        """Write a shard: the units of the utterances from number `first` on, and those of them that are bad."""
         info = {**self.info, "skipped": skipped, "made_from": self._fingerprint(sorted([*units, *skipped]))}
-        with atomic_folder(self.folder / f"{len(self.paths()):06d}") as folder:
+        with atomic_folder(self.folder / f"{first:09d}") as folder:
             write_units(folder, info, units, self.data.utt2spk)
 
     def join(self) -> None:
@@ -57,15 +63,16 @@ class Shards:
         if len(skipped) == len(self.data.wavs):
             raise VqspeechError(f"{self.data.path}: no utterance could be encoded")
 
-    def _count(self, path: Path, ids: Sequence[str], skip_bad: bool) -> int:
-        """Utterances of a shard that are the next ones, of the same recordings and model; 0 for one of no use."""
+    def _count(self, path: Path, ids: Sequence[str], first: int, skip_bad: bool) -> int:
+        """Utterances of a shard that are those from `first` on, of the same recordings and model; 0 if of no use."""
         try:
             shard = read_units(path)
             skipped, made_from = shard.info["skipped"], shard.info["made_from"]
         except (VqspeechError, KeyError):
             return 0
         found = sorted([*shard.units, *skipped])
-        if (skipped and not skip_bad) or found != list(ids[: len(found)]) or made_from != self._fingerprint(found):
+        wanted = ids[first : first + len(found)]
+        if (skipped and not skip_bad) or found != wanted or made_from != self._fingerprint(found):
             return 0
         return len(found)
 
