@@ -77,6 +77,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         "docs/bottlenecks.md",
         "docs/conversion.md",
         "docs/evaluation.md",
+        "docs/reliability.md",
         "egs/downstream_asr/README.md",
     ],
 )

@@ -172,18 +172,14 @@ def settle(jobs: list[submitit.Job[int]]) -> None:
         time.sleep(POLL)
 
 
-def outcome(job: submitit.Job[int]) -> int:
-    """The exit code of a finished job's command; of a job that the cluster lost, that of a killed one, saying why."""
+def outcome(job: submitit.Job[int]) -> tuple[int, str]:
+    """The exit code of a finished job's command, and what the cluster tells of one that it lost, as if killed."""
     try:
-        return job.result()
+        return job.result(), ""
     except submitit.core.utils.FailedJobError as error:
-        print(f"run_job: {error}", file=sys.stderr)
-        return 1
+        return 1, str(error)
     except submitit.core.utils.UncompletedJobError as error:
-        if job.state == "CANCELLED":
-            return CANCELLED
-        print(f"run_job: {error}", file=sys.stderr)
-        return KILLED[0]
+        return (CANCELLED, "") if job.state == "CANCELLED" else (KILLED[0], str(error))
 
 
 @contextmanager
@@ -239,10 +235,12 @@ def run_all(executor: submitit.AutoExecutor, commands: list[list[str]], logs: li
         settle(jobs)
         again = {}
         for job, (log, command) in zip(jobs, left.items(), strict=True):
-            codes[log] = outcome(job)
+            codes[log], told = outcome(job)
             if tries_left and codes[log] in KILLED and job.state != "CANCELLED":
                 print(f"run_job: killed (code {codes[log]}), submitted again: {log}", file=sys.stderr)
                 again[log] = command
+            elif told:
+                print(f"run_job: {told}", file=sys.stderr)
         if not again:
             break
         left = again
@@ -278,6 +276,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         options.commands = [[word.replace("JOB", str(job)) for word in options.command[1:]] for job in jobs]
     if not options.commands or len(options.commands[0]) < 2:
         parser.error("a log and a program are needed")
+    if len({log for log, *_ in options.commands}) < len(options.commands):
+        parser.error(f"each job needs a log of its own: {options.command[1]} has to hold the word JOB")
     return options
 
 

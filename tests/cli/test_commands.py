@@ -262,6 +262,24 @@ def test_a_continuous_bottleneck_converts_but_has_no_units(run: Run, tmp_path: P
     assert "has no discrete units: its bottleneck, vae, is continuous" in one_line(err)
 
 
+def test_units_come_in_parts_and_a_last_command_joins_them(run: Run, model: Path, tmp_path: Path):
+    make_data_dir(tmp_path / "data", SPEAKERS, utterances=2, seconds=0.1)
+    flags = ("--model", model, "--data", "data", "--out", "units")
+    for part in ("2/2", "1/2"):
+        code, out, err = run("units", *flags, "--part", part)
+        assert (code, out) == (0, ""), err
+    assert not (tmp_path / "units").exists()
+    code, out, err = run("units", *flags)
+    assert (code, out) == (0, "units/units.txt\n")
+    assert "4 of 4 utterances have been encoded before" in err
+    assert len((tmp_path / "units/units.txt").read_text().splitlines()) == 4
+
+
+def test_a_part_is_of_a_corpus_that_is_there(run: Run):
+    code, _, err = run("prepare", "--miniature", "--data", "data", "--dump", "dump", "--part", "1/2")
+    assert (code, one_line(err)) == (2, "vqspeech-prepare: error: --part is of a --corpus that is there already")
+
+
 def test_a_prior_is_trained_on_units_and_sampled_from(run: Run, model: Path, tmp_path: Path):
     make_data_dir(tmp_path / "data", utterances=2, seconds=0.5)
     assert run("units", "--model", model, "--data", "data", "--out", "units")[0] == 0

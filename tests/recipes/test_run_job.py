@@ -56,6 +56,18 @@ def test_a_log_without_a_program_is_a_usage_error(tmp_path: Path) -> None:
     assert run(tmp_path / "log").returncode == 2
 
 
+def test_jobs_that_would_share_a_log_are_a_usage_error(tmp_path: Path) -> None:
+    ran = run("JOB=1:2", tmp_path / "log", "echo", "JOB")
+    assert (ran.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert "has to hold the word JOB" in ran.stderr
+
+
+def test_a_log_is_begun_anew(tmp_path: Path) -> None:
+    for word in ("first", "second"):
+        assert run(tmp_path / "log", "echo", word).returncode == 0
+    assert "first" not in (tmp_path / "log").read_text()
+
+
 def test_termination_takes_the_job_down(tmp_path: Path) -> None:
     log = tmp_path / "log"
     job = subprocess.Popen([*RUN_JOB, str(log), "bash", "-c", "echo $$; exec sleep 600"])
