@@ -69,6 +69,7 @@ def assert_as_alone(work: Path, out: Path) -> None:
 def test_two_ranks_under_torchrun_train_as_one(work: Path, tmp_path: Path) -> None:
     ran = run(work, tmp_path / "out", start=[*TORCHRUN, "-m", "vqspeech.cli.train"])
     assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == f"{tmp_path / 'out'}\n"
     assert len(losses(tmp_path / "out")) == SETTINGS.max_steps
     assert_as_alone(work, tmp_path / "out")
 

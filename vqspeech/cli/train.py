@@ -42,6 +42,8 @@ def train(
         vqspeech-train ... --training.max_minutes 5 --model.bottleneck.codes 256
     """
     chosen = override(load_config(config, Config), settings)
+    from torch import distributed
+
     from vqspeech.training.vqvae import train as train_model
 
     train_model(
@@ -55,7 +57,8 @@ def train(
         nodes=nodes,
         accelerator=accelerator,
     )
-    print(out)
+    if not distributed.is_initialized() or distributed.get_rank() == 0:
+        print(out)
 
 
 def main() -> None:
