@@ -22,7 +22,7 @@ def train(name: str, rows: slice) -> tuple[list[Tensor], dict[str, Tensor]]:
     Returns the losses, means over all ranks, and the weights and buffers.
     """
     torch.manual_seed(0)
-    model = VQVAE(tiny_config(name=name, levels=(3, 4), restart=0.5, jitter=0.2).model, 2)
+    model = VQVAE(tiny_config(name=name, levels=(3, 4), ema_decay=0.5, restart=0.5, jitter=0.2).model, 2)
     losses: nn.Module = Losses(model)
     if distributed.is_initialized():
         losses = DistributedDataParallel(losses, find_unused_parameters=True)

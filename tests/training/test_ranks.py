@@ -32,7 +32,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Shorter than a crop, so that the ranks have unequally many samples.
     make_data_dir(folder / "train", seconds=0.03)
     make_data_dir(folder / "dev", utterances=2)
-    config = tiny_config(SETTINGS, jitter=0.2, restart=0.5)
+    config = tiny_config(SETTINGS, jitter=0.2, ema_decay=0.5, restart=0.5)
     (folder / "config.yaml").write_text(yaml.safe_dump(to_dict(config)))
     train(config, folder / "train", folder / "dev", folder / "alone", accelerator="cpu")
     return folder
@@ -127,5 +127,5 @@ def test_in_a_slurm_job_of_one_task_the_ranks_are_ours_to_start(
 
 def resume(work: Path, out: Path) -> None:
     """Go on with one process."""
-    config = tiny_config(SETTINGS, jitter=0.2, restart=0.5)
+    config = tiny_config(SETTINGS, jitter=0.2, ema_decay=0.5, restart=0.5)
     train(config, work / "train", work / "dev", out, resume=True, accelerator="cpu")
