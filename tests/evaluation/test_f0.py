@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.speech import RATE
-from vqspeech.evaluation.f0 import log_f0
+from vqspeech.evaluation.f0 import log_f0, voiced_log_f0
 
 pytest.importorskip("swift_f0", reason="the optional judge is not installed")
 
@@ -38,3 +38,20 @@ def test_only_frames_voiced_in_both_count() -> None:
     assert scores["rmse"] == pytest.approx(0.0, abs=0.02)
     assert log_f0(0 * said, said, RATE) is None
     assert log_f0(said[:800], said[:800], RATE) is None
+
+
+def test_speech_of_another_tempo_is_compared_at_moments_that_belong_together() -> None:
+    # Up and down; the copy takes twice the time, so that frame by frame it rises where its source falls.
+    said = np.concatenate([glide(100, 200), glide(200, 100)])
+    slow = np.concatenate([glide(100, 200, 2.0), glide(200, 100, 2.0)])
+    seconds = np.arange(0, 2, 0.005)
+    assert log_f0(slow[: len(said)], said, RATE)["correlation"] < 0.2
+    assert log_f0(slow, said, RATE, (2 * seconds, seconds))["correlation"] == pytest.approx(1.0, abs=0.02)
+    assert log_f0(slow, said, RATE, (seconds[:5], seconds[:5])) is None
+
+
+def test_pitch_is_told_of_voiced_frames_alone() -> None:
+    said = np.concatenate([glide(150, 150), np.zeros(RATE, np.float32)])
+    found = voiced_log_f0(said, RATE)
+    assert len(found) == pytest.approx(1 / 0.016, rel=0.1)
+    assert np.exp(found) == pytest.approx(150, rel=0.02)

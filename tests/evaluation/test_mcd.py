@@ -3,7 +3,7 @@ import pytest
 from scipy.signal import firwin2, lfilter
 
 from tests.speech import RATE
-from vqspeech.evaluation.mcd import mel_cepstral_distortion
+from vqspeech.evaluation.mcd import aligned_moments, mel_cepstral_distortion
 
 
 def noise(seed: int, seconds: float = 1.0) -> np.ndarray:
@@ -51,3 +51,14 @@ def test_silence_beside_speech_is_left_out() -> None:
     quiet = 1e-3 * noise(3)
     wave, other = np.concatenate([noise(1), quiet]), np.concatenate([noise(1), ripple(quiet, 12.0, 1), noise(4, 0.1)])
     assert mel_cepstral_distortion(other[: len(wave)], wave, RATE) == pytest.approx(0, abs=0.1)
+
+
+def test_moments_that_sound_alike_are_found() -> None:
+    low, high = ripple(noise(1), 12.0, 1), ripple(noise(2), -12.0, 1)
+    short = np.concatenate([low[:6000], high[:6000]])
+    long = np.concatenate([low[:12000], high[:6000]])
+    heard, reference = aligned_moments(long, short, RATE)
+    assert len(heard) == len(reference)
+    # The sound changes at 12000 of one, at 6000 of the other.
+    agree = (heard < 12000 / RATE) == (reference < 6000 / RATE)
+    assert agree.mean() > 0.97

@@ -37,15 +37,19 @@ def by_kind(samples: Sequence[Sample], convert: Convert | None = None) -> dict[s
     kinds = {"copies": Kind(copies, {"originals": originals, "mu_law": coarse})}
     for name, seen in (("conversions", True), ("conversions_unseen", False)):
         conversions = [sample for sample in samples if not sample.is_copy and sample.source.seen == seen]
-        beside = {"untouched": [replace(sample, waveform=sample.source.waveform) for sample in conversions]}
-        if convert:
-            made = (
-                (sample, convert(sample.source, sample.speaker))
-                for sample in progress(conversions, "WORLD", unit="utt")
-            )
-            beside["world"] = [replace(sample, waveform=waveform) for sample, waveform in made if waveform is not None]
-        kinds[name] = Kind(conversions, beside)
+        kinds[name] = Kind(conversions, by_other_means(conversions, convert))
     return kinds
+
+
+def by_other_means(conversions: Sequence[Sample], convert: Convert | None = None) -> dict[str, list[Sample]]:
+    """The sources of `conversions` `untouched`, and with `convert` what that makes of them (`world`)."""
+    beside = {"untouched": [replace(sample, waveform=sample.source.waveform) for sample in conversions]}
+    if convert:
+        made = (
+            (sample, convert(sample.source, sample.speaker)) for sample in progress(conversions, "WORLD", unit="utt")
+        )
+        beside["world"] = [replace(sample, waveform=waveform) for sample, waveform in made if waveform is not None]
+    return beside
 
 
 def of_each(kinds: Mapping[str, Kind], score: Callable[[Sequence[Sample]], dict[str, Any] | None]) -> dict[str, Any]:

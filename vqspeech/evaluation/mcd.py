@@ -16,17 +16,29 @@ def mel_cepstral_distortion(heard: np.ndarray, reference: np.ndarray, sample_rat
     the frames of speech alone, within 30 dB of the loudest. Waveforms of one length are compared frame by frame,
     others by dynamic time warping.
     """
-    a, b = (
-        mfcc(waveform, sample_rate, round(HOP_SECONDS * sample_rate), CEPSTRA + 1) for waveform in (heard, reference)
-    )
+    a, b = (_cepstra(waveform, sample_rate) for waveform in (heard, reference))
     if len(heard) == len(reference):
-        speech = is_loud(b)
-        a, b = a[speech], b[speech]
+        rows = columns = np.flatnonzero(is_loud(b))
     else:
-        from librosa.sequence import dtw
-
-        a, b = a[is_loud(a)], b[is_loud(b)]
-        _, path = dtw(a[:, 1:].T, b[:, 1:].T)
-        a, b = a[path[:, 0]], b[path[:, 1]]
+        rows, columns = _aligned(a, b)
     # The rows of an orthonormal cosine transform of dB: its squares add up to those of the bands.
-    return float(np.linalg.norm(a[:, 1:] - b[:, 1:], axis=1).mean() / np.sqrt(BANDS))
+    return float(np.linalg.norm(a[rows, 1:] - b[columns, 1:], axis=1).mean() / np.sqrt(BANDS))
+
+
+def aligned_moments(heard: np.ndarray, reference: np.ndarray, sample_rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of `heard` [T1] and of `reference` [T2] that sound alike, [n] each: the alignment of the distortion."""
+    rows, columns = _aligned(*(_cepstra(waveform, sample_rate) for waveform in (heard, reference)))
+    return rows * HOP_SECONDS, columns * HOP_SECONDS
+
+
+def _cepstra(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
+    return mfcc(waveform, sample_rate, round(HOP_SECONDS * sample_rate), CEPSTRA + 1)
+
+
+def _aligned(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Frames of `a` and of `b` [n] along the best alignment of their speech."""
+    from librosa.sequence import dtw
+
+    rows, columns = np.flatnonzero(is_loud(a)), np.flatnonzero(is_loud(b))
+    _, path = dtw(a[rows, 1:].T, b[columns, 1:].T)
+    return rows[path[:, 0]], columns[path[:, 1]]

@@ -7,7 +7,9 @@ is ever downloaded here. Both texts pass Whisper's English normaliser before the
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,10 +18,22 @@ from vqspeech.evaluation.judges import find_weights
 from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.extras import require
 
+if TYPE_CHECKING:
+    from whisper_normalizer.english import EnglishTextNormalizer
+
 PACKAGES = ("faster-whisper", "jiwer", "whisper-normalizer")
 VARIABLE = "VQSPEECH_WHISPER"
 WEIGHTS = "whisper-tiny.en/model.bin"
 SAMPLE_RATE = 16000
+
+
+class Errors(NamedTuple):
+    """Of one transcript, beside what its reference holds."""
+
+    wrong_words: int
+    words: int
+    wrong_characters: int
+    characters: int
 
 
 @dataclass(frozen=True)
@@ -63,23 +77,42 @@ def load_whisper(folder: Path, sample_rate: int) -> Callable[[np.ndarray], str]:
     return hear
 
 
+def count_errors(reference: str, transcript: str) -> Errors | None:
+    """Count what `transcript` has wrong of `reference`, both normalised; None for a reference without a word."""
+    import jiwer
+
+    normalise = _normaliser()
+    said, heard = normalise(reference), normalise(transcript)
+    if not said:
+        return None
+    counts: list[int] = []
+    for compare in (jiwer.process_words, jiwer.process_characters):
+        found = compare(said, heard)
+        counts += [
+            found.substitutions + found.deletions + found.insertions,
+            found.hits + found.substitutions + found.deletions,
+        ]
+    return Errors(*counts)
+
+
 def error_rates(references: Mapping[str, str], transcripts: Mapping[str, str]) -> ErrorRates:
     """Score `transcripts` against the `references` of the same names.
 
     Raises CannotMeasure when no reference holds a word.
     """
-    import jiwer
+    found = [errors for name, text in transcripts.items() if (errors := count_errors(references[name], text))]
+    if not found:
+        raise CannotMeasure("no utterance with words")
+    counts = np.array(found)
+    rates = []
+    for of_kind in (counts[:, :2], counts[:, 2:]):
+        wrong, said = of_kind.sum(axis=0)
+        rates += [float(wrong / said), interval(of_kind, ratio)]
+    return ErrorRates(*rates, len(found))
+
+
+@cache
+def _normaliser() -> "EnglishTextNormalizer":
     from whisper_normalizer.english import EnglishTextNormalizer
 
-    normalise = EnglishTextNormalizer()
-    pairs = [(normalise(references[name]), normalise(text)) for name, text in transcripts.items()]
-    pairs = [(reference, text) for reference, text in pairs if reference]
-    if not pairs:
-        raise CannotMeasure("no utterance with words")
-    rates = []
-    for compare in (jiwer.process_words, jiwer.process_characters):
-        found = [compare(reference, text) for reference, text in pairs]
-        wrong = [one.substitutions + one.deletions + one.insertions for one in found]
-        said = [one.hits + one.substitutions + one.deletions for one in found]
-        rates += [sum(wrong) / sum(said), interval(np.stack([wrong, said], axis=1), ratio)]
-    return ErrorRates(*rates, len(pairs))
+    return EnglishTextNormalizer()
