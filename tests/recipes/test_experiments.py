@@ -1,7 +1,10 @@
 """The experiments in recipes/vctk/local, cut down to a few steps, on the miniature that the recipe has prepared."""
 
 import json
+import shlex
 import subprocess
+
+import soundfile
 
 from tests.conftest import Clone
 
@@ -51,3 +54,41 @@ def test_a_run_that_fails_is_named_with_the_end_of_its_log(finished: Finished) -
     assert ran.returncode == 1
     assert "batch_size" in ran.stderr
     assert "stopped in stage 0, all, seed 1" in ran.stderr
+
+
+def test_conversions_are_scored_and_an_interrupted_run_goes_on(finished: Finished) -> None:
+    clone, _ = finished
+    command = (
+        "bash recipes/vctk/local/score_conversion.sh --model exp/miniature_tiny --targets x02,x03 --conversions 3 "
+        "--parallel 1 --decode-args '--seed 1'"
+    )
+    ran = clone.run(command)
+    assert ran.returncode == 0, ran.stderr
+    folder = clone.path / "recipes/vctk/exp/conversion"
+    page = (folder / "score_conversion.md").read_text()
+    assert page in ran.stdout
+    assert shlex.split(page.splitlines()[1]) == shlex.split(command)
+    results = json.loads((folder / "score_conversion.json").read_text())
+    assert {target: scores["samples"] for target, scores in results["targets"].items()} == {"x02": 2, "x03": 2}
+    assert {"conversions", "untouched", "copies", "mu_law"} <= results["systems"].keys()
+    assert "fetch_judges.sh" in results["missing"]["words"]
+    sources = dict(line.split() for line in (folder / "sources/wav.scp").read_text().splitlines())
+    wavs = sorted((folder / "wav").glob("x0[23]/*.wav"))
+    assert len(wavs) >= 4
+    for wav in wavs:
+        # The last frame of 64 samples is whole.
+        assert 0 <= soundfile.info(wav).frames - soundfile.info(sources[wav.stem]).frames < 64
+
+    wavs[0].unlink()
+    made = wavs[1].stat().st_mtime_ns
+    for stage in (".conversion", ".judges"):
+        (folder / f"{stage}.done").rename(folder / f"{stage}.begun")
+    again = clone.run(f"{command} --stop-stage 1")
+    assert again.stdout.count("done already") == 1, again.stderr
+    assert wavs[0].is_file()
+    assert wavs[1].stat().st_mtime_ns == made
+
+    other = clone.run(command.replace("--conversions 3", "--conversions 5"))
+    assert other.returncode == 1
+    assert "was made with other settings, or by something else: remove it" in other.stderr
+    assert clone.run(f"{command} --model exp/none").returncode == 2

@@ -74,7 +74,7 @@ def test_every_log_opens_with_its_command_and_closes_with_its_time(finished: Fin
     assert len(logs) >= 9
     for log in logs:
         lines = log.read_text().splitlines()
-        assert re.match(r"# (vqspeech-\w+|local/\S+) ", lines[0]), log
+        assert re.match(r"# (vqspeech-\w+|local/\S+|python -m vqspeech\S+) ", lines[0]), log
         assert re.match(r"# Ended \(code 0\) at ", lines[-1]), log
 
 

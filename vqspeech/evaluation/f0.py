@@ -19,7 +19,6 @@ HIGHEST_HZ = 500.0
 VOICED = 0.5
 FEWEST_FRAMES = 10
 
-
 Moments = tuple[np.ndarray, np.ndarray]
 """Seconds of one recording, and those of another that belong to them: [n] each."""
 
@@ -55,7 +54,7 @@ def log_f0(
 
 
 def voiced_log_f0(waveform: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Natural log F0 of the voiced frames of `waveform` [T]; raises CannotMeasure without the package."""
+    """Natural log F0 of the voiced frames of `waveform` [T]; raises NotInstalled without the package."""
     require_f0()
     found, voiced = _track(waveform, sample_rate)
     return found[voiced]
