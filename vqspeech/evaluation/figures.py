@@ -1,6 +1,7 @@
-"""Spectrograms of an utterance and of what the model made of it, one above the other."""
+"""Spectrograms of an utterance and of what the model made of it, one above the other, and its units."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,32 @@ def draw_spectrogram(axes: "Axes", waveform: np.ndarray, sample_rate: int) -> "Q
     scales = {"sr": sample_rate, "hop_length": hop, "x_axis": "time", "y_axis": "mel"}
     # As a grid of pixels: in a vector format each point would be a shape of its own.
     return specshow(decibels, **scales, cmap="magma", ax=axes, rasterized=True)
+
+
+def draw_units(axes: "Axes", units: np.ndarray, seconds: float, numbered: int = 1) -> None:
+    """Draw units [N], each of so many seconds, into a picture: a stretch of colour for each run of one code.
+
+    Runs of at least `numbered` frames bear the number of their code.
+    """
+    from matplotlib import colormaps
+
+    edges = np.flatnonzero(np.diff(units, prepend=-1, append=-1))
+    codes, spans = units[edges[:-1]], list(pairwise(edges))
+    # Steps of the golden ratio keep the colours of neighbours apart.
+    hues = colormaps["hsv"](codes * 0.618034 % 1.0)[:, :3]
+    stretches = [(start * seconds, (end - start) * seconds) for start, end in spans]
+    axes.broken_barh(stretches, (0, 1), facecolors=1 - 0.45 * (1 - hues), linewidth=0)
+    for code, (start, end) in zip(codes, spans, strict=True):
+        if end - start < numbered:
+            continue
+        axes.text(
+            (start + end) / 2 * seconds,
+            0.5,
+            str(code),
+            rotation=90,
+            fontsize=7,
+            color="#111111",
+            horizontalalignment="center",
+            verticalalignment="center",
+        )
+    axes.set(yticks=[], ylabel="unit", xlabel="seconds", ylim=(0, 1))

@@ -1,21 +1,15 @@
 """What the units are: how often each is used, where they fall in speech, and on which phones."""
 
-from itertools import pairwise
-from typing import TYPE_CHECKING
-
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import rc_context
 
 from vqspeech import audio
 from vqspeech.evaluation.codes import code_usage
-from vqspeech.evaluation.figures import draw_spectrogram
+from vqspeech.evaluation.figures import draw_spectrogram, draw_units
 from vqspeech.evaluation.phone_map import TABLE, read_counts
 from vqspeech.report import markup
 from vqspeech.report.experiment import Experiment
 from vqspeech.report.picture import LINES, STYLE, new_figure, to_svg
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 FRAMES_SHOWN = 100
 """As many as leave room for a number on each."""
@@ -63,30 +57,9 @@ def spectrogram(experiment: Experiment) -> str:
         upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
         draw_spectrogram(upper, waveform, rate)
         upper.set(xlabel="", ylabel="Hz")
-        _draw_units(lower, row, hop / rate)
+        draw_units(lower, row, hop / rate)
         upper.set_xlim(0, len(waveform) / rate)
         return markup.figure(to_svg(figure, "spectrogram", caption), caption, wide=True)
-
-
-def _draw_units(axes: "Axes", row: np.ndarray, seconds: float) -> None:
-    edges = np.flatnonzero(np.diff(row, prepend=-1, append=-1))
-    for start, end in pairwise(edges):
-        code = int(row[start])
-        # Steps of the golden ratio keep the colours of neighbours apart.
-        hue = colormaps["hsv"](code * 0.618034 % 1.0)
-        pale = [1 - 0.45 * (1 - part) for part in hue[:3]]
-        axes.axvspan(start * seconds, end * seconds, color=pale, linewidth=0)
-        axes.text(
-            (start + end) / 2 * seconds,
-            0.5,
-            str(code),
-            rotation=90,
-            fontsize=7,
-            color="#111111",
-            horizontalalignment="center",
-            verticalalignment="center",
-        )
-    axes.set(yticks=[], ylabel="unit", xlabel="seconds", ylim=(0, 1))
 
 
 def phone_map(experiment: Experiment) -> str:
