@@ -17,7 +17,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-sync", "--autoplay-policy=no-user-gesture-required"),
     "--remote-debugging-pipe",
 )
-SECONDS = 120
+SECONDS = 600
 
 
 class Tab:
@@ -45,14 +45,14 @@ class Tab:
         assert "error" not in answer, answer
         return answer["result"]
 
-    def open(self, page: Path, width: int, scheme: str) -> None:
-        """Load a file at a width, in the colour scheme `light` or `dark`."""
+    def open(self, address: str, width: int, scheme: str) -> None:
+        """Load a page at a width, in the colour scheme `light` or `dark`."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.events.clear()
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=address)
         while not self.named("Page.loadEventFired"):
             self.events.append(self._next())
 
@@ -61,6 +61,27 @@ class Tab:
         answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def until(self, expression: str) -> Any:
+        """What a JavaScript expression comes to, as soon as that is true."""
+        look = f"const look = () => {{ const found = {expression}; found ? done(found) : setTimeout(look, 100); }};"
+        return self.run(f"new Promise(done => {{ {look} look(); }})")
+
+    def press(self, button: str) -> None:
+        """Press the first button of this text or label, as soon as it is there."""
+        name = json.dumps(button)
+        self.until(
+            "[...document.querySelectorAll('button')]"
+            f".filter(button => [button.innerText, button.ariaLabel].includes({name}))"
+            ".slice(0, 1).map(button => button.click() ?? true)[0]"
+        )
+
+    def choose_file(self, file: Path) -> None:
+        """Choose a file for the input of the page that takes one, as soon as it is there."""
+        self.until("!!document.querySelector('input[type=file]')")
+        document = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=document, selector="input[type=file]")["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
 
     def named(self, method: str) -> list[dict[str, Any]]:
         """The parameters of the events of a name since the page was opened."""
@@ -79,13 +100,13 @@ class Tab:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Tab]:
-    """A tab of a browser of its own, whose profile lies in the folder `profile`."""
+def browser(profile: Path, *flags: str) -> Iterator[Tab]:
+    """A tab of a browser of its own, started with further flags, whose profile lies in the folder `profile`."""
     commands, answers = os.pipe(), os.pipe()
     # The browser reads from 3 and writes to 4.
     script = f'exec "$@" 3<&{commands[0]} 4>&{answers[1]}'
     process = subprocess.Popen(
-        ["bash", "-c", script, "browser", CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+        ["bash", "-c", script, "browser", CHROMIUM, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
         pass_fds=(commands[0], answers[1]),
         stderr=subprocess.DEVNULL,
     )

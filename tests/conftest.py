@@ -26,13 +26,18 @@ class Clone:
 
     path: Path
 
-    def run(self, command: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a shell command in the clone, with the environment's programs on the PATH and everything tiny."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that put the environment's programs on the PATH and make everything tiny."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return os.environ | {"PATH": path} | TINY
+
+    def run(self, command: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell command in the clone's environment."""
         return subprocess.run(
             ["bash", "-c", command],
             cwd=cwd or self.path,
-            env=os.environ | {"PATH": path} | TINY | variables,
+            env=self.environment | variables,
             capture_output=True,
             text=True,
             timeout=300,

@@ -29,7 +29,7 @@ def declared(*lists: list[str]) -> set[str]:
 
 def test_what_is_imported_is_declared_and_the_other_way_round() -> None:
     extras = PROJECT["optional-dependencies"]
-    chosen = ("align", "miniature", "asr-judge", "audio-judges", "compiled-judges", "formats")
+    chosen = ("align", "miniature", "asr-judge", "audio-judges", "compiled-judges", "demo", "formats")
     # fetch_judges.sh installs distillmos, whose own requirements do not hold.
     optional = declared(*(extras[name] for name in chosen)) | {"distillmos"}
     modules = imported(*ROOT.glob("vqspeech/**/*.py"), ROOT / "recipes/utils/run_job.py")

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from tests.conftest import ROOT, Clone
+from tests.serving import serving
 from tests.speech import RATE, voice
 
 LEFT_OUT = r"pip install|\. \.venv|VQSPEECH_TORCH_INDEX|--download|make test|bash recipes/vctk/run\.sh$"
@@ -49,6 +50,12 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
     for command in commands("README.md"):
         if re.search(LEFT_OUT, command):
             continue
+        if command.startswith("vqspeech-demo"):
+            # It goes on until it is ended.
+            with serving(["bash", "-c", exports + command], clone.path, clone.environment) as served:
+                assert served.address == "http://127.0.0.1:7860"
+            ran.append(command)
+            continue
         result = clone.run(exports + command)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
         if command.startswith("export "):
@@ -60,6 +67,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
     assert soundfile.info(recordings / "b.wav").samplerate == 16000
     assert soundfile.info(recordings / "a_alice.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert any("VCTK-Corpus-0.92" in command for command in ran)
+    assert "vqspeech-demo" in ran
     assert soundfile.info(recordings / "a_x03.wav").duration == pytest.approx(SECONDS, abs=0.001)
     assert (recordings / "units/units.txt").read_text().count("\n") > 1
     assert len(list(recordings.glob("voices/x03/*.wav"))) == 1

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +43,7 @@ COMMANDS = (
     "export",
     "import_",
     "report",
+    "demo",
 )
 SPEAKERS = ("x01", "x02")
 Run = Callable[..., tuple[int, str, str]]
@@ -97,7 +99,7 @@ def test_help_tells_every_flag_and_imports_nothing_heavy(command: str):
         "try:\n"
         f"    importlib.import_module('vqspeech.cli.{command}').main()\n"
         "except SystemExit as ended:\n"
-        "    heavy = {'torch', 'numpy', 'librosa', 'soundfile', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
+        "    heavy = {'torch', 'numpy', 'librosa', 'soundfile', 'sklearn', 'matplotlib', 'gradio'} & set(sys.modules)\n"
         "    sys.exit(f'imported {heavy}' if heavy else ended.code)\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -115,6 +117,24 @@ def test_align_names_a_data_dir_without_texts(run: Run, tmp_path: Path):
     assert (code, out) == (1, "")
     assert one_line(err) == f"vqspeech-align: error: {tmp_path / 'data' / 'text'}: no text to align with"
     assert not (tmp_path / "labels").exists()
+
+
+def test_demo_without_gradio_names_the_extra(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    code, out, err = run("demo", "--model", model)
+    assert (code, out) == (1, "")
+    assert one_line(err) == "vqspeech-demo: error: not installed: gradio (pip install 'vqspeech[demo]')"
+
+
+def test_demo_refuses_a_port_that_is_taken(run: Run, model: Path):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, out, err = run("demo", "--model", model, "--port", port)
+    assert (code, out) == (1, "")
+    reason = f"cannot listen at 127.0.0.1:{port}: Address already in use; choose another --port"
+    assert one_line(err) == f"vqspeech-demo: error: {reason}"
+    code, out, err = run("demo", "--model", model, "--port", 2**16)
+    assert (code, one_line(err)) == (2, "vqspeech-demo: error: --port 65536: give one of 0 to 65535")
 
 
 def test_train_help_lists_the_settings(run: Run):
@@ -258,6 +278,9 @@ def test_a_continuous_bottleneck_converts_but_has_no_units(run: Run, tmp_path: P
     assert (code, out) == (0, "a_x01.wav\n"), err
     make_data_dir(tmp_path / "data", utterances=1, seconds=0.11)
     code, _, err = run("units", "--model", "vae", "--data", "data", "--out", "units")
+    assert code == 1
+    assert "has no discrete units: its bottleneck, vae, is continuous" in one_line(err)
+    code, _, err = run("demo", "--model", "vae")
     assert code == 1
     assert "has no discrete units: its bottleneck, vae, is continuous" in one_line(err)
 

@@ -262,7 +262,7 @@ def file(html: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_a_browser_shows_it(tab: Tab, file: Path, width: int, scheme: str) -> None:
-    tab.open(file, width, scheme)
+    tab.open(file.as_uri(), width, scheme)
     # Nothing moves the page sideways, though tables and pictures in it may scroll.
     assert tab.run("innerWidth") == width
     assert tab.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
@@ -282,7 +282,7 @@ def test_a_browser_shows_it(tab: Tab, file: Path, width: int, scheme: str) -> No
 
 
 def test_a_browser_plays_every_clip(tab: Tab, file: Path) -> None:
-    tab.open(file, 1280, "light")
+    tab.open(file.as_uri(), 1280, "light")
     played = tab.run(
         "Promise.all([...document.querySelectorAll('audio')].map(audio => new Promise((resolve, reject) => {"
         "  audio.muted = true;"
