@@ -1,11 +1,11 @@
 """vqspeech-demo: a page to speak to."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
-from vqspeech.errors import UsageError, VqspeechError
+from vqspeech.errors import UsageError
+from vqspeech.extras import require
 
 
 def demo(*, model: Path | None = None, port: int = 7860) -> None:
@@ -26,8 +26,7 @@ def demo(*, model: Path | None = None, port: int = 7860) -> None:
     if not 0 <= port < 2**16:
         raise UsageError(f"--port {port}: give one of 0 to 65535")
     folder = find_model(model)
-    if find_spec("gradio") is None:
-        raise VqspeechError("not installed: gradio (pip install 'vqspeech[demo]')")
+    require(["gradio"], "pip install 'vqspeech[demo]'")
     import vqspeech
     from vqspeech.demo.server import serve
 
