@@ -19,7 +19,7 @@ SHORTEST_SECONDS = 0.1
 NORMALISATION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Dumped:
     """A prepared file, its length, and what was trimmed from the start of the recording; in seconds."""
 

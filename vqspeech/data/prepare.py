@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from vqspeech.audio import AudioError, Pipe
@@ -164,7 +164,7 @@ def _replace(parts: list[DataDir], summary: dict[str, object], data: Path) -> No
     """Put new data directories and their summary in the place of all old ones, once all are written and valid."""
     data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=data) as staging:
-        staged = [part.subset(part.wavs, Path(staging) / part.path.name) for part in parts]
+        staged = [replace(part, path=Path(staging) / part.path.name) for part in parts]
         for part in staged:
             write_data_dir(part)
             validate_data_dir(part.path)

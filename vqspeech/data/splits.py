@@ -114,35 +114,38 @@ class _Division:
         self.utterances = utterances
         self.test_unseen, self.dev_unseen = test_unseen, dev_unseen
         self.text = {utterance.id: normalise_text(utterance.text or "") or utterance.id for utterance in utterances}
-        readers: dict[str, set[str]] = defaultdict(set)
+        self.unseen = test_unseen | dev_unseen
+        self.readers: dict[str, set[str]] = defaultdict(set)
         for utterance in utterances:
-            readers[self.text[utterance.id]].add(utterance.speaker)
-        unseen = test_unseen | dev_unseen
-        self.seen_readers = {text: speakers - unseen for text, speakers in readers.items()}
-        self.unseen_readers = {text: speakers & unseen for text, speakers in readers.items()}
+            self.readers[self.text[utterance.id]].add(utterance.speaker)
         self.texts_of_seen: dict[str, list[str]] = defaultdict(list)
-        for text, speakers in self.seen_readers.items():
-            for speaker in speakers:
+        for text in self.readers:
+            for speaker in self._seen_readers(text):
                 self.texts_of_seen[speaker].append(text)
-        self.place_of = {text: self._place_by_hash(text) for text in readers}
+        self.place_of = {text: self._place_by_hash(text) for text in self.readers}
+
+    def _seen_readers(self, text: str) -> set[str]:
+        return self.readers[text] - self.unseen
 
     def _place_by_hash(self, text: str) -> str:
         number = _hash(text)
-        if self.seen_readers[text]:
+        if self._seen_readers(text):
             return "test" if number < TEST_SHARE else "dev" if number < TEST_SHARE + DEV_SHARE else "train"
-        for_test = self.unseen_readers[text] & self.test_unseen
-        for_dev = self.unseen_readers[text] & self.dev_unseen
+        for_test = self.readers[text] & self.test_unseen
+        for_dev = self.readers[text] & self.dev_unseen
         return "test" if for_test and not (for_dev and number >= 0.5) else "dev"
 
     def place(self) -> dict[str, list[str]]:
         """Return the utterance ids of each split, and of `left_out`."""
         placed: dict[str, list[str]] = {name: [] for name in (*NAMES, "left_out")}
+        in_test = (text for text, place in self.place_of.items() if place == "test")
+        parallel = {text for text in in_test if len(self._seen_readers(text)) > 1}
         for utterance in self.utterances:
             text = self.text[utterance.id]
             place = self.place_of[text]
-            if utterance.speaker in self.seen_readers[text]:
+            if utterance.speaker not in self.unseen:
                 placed[place].append(utterance.id)
-                if place == "test" and len(self.seen_readers[text]) > 1:
+                if text in parallel:
                     placed["test_parallel"].append(utterance.id)
             elif place == "test" and utterance.speaker in self.test_unseen:
                 placed["test_unseen"].append(utterance.id)
@@ -155,7 +158,7 @@ class _Division:
     def give_everyone_training_speech(self) -> None:
         for speaker, texts in sorted(self.texts_of_seen.items()):
             if self._trained_texts(speaker) == 0:
-                fewest_readers = min(texts, key=lambda text: (len(self.seen_readers[text]), -_hash(text)))
+                fewest_readers = min(texts, key=lambda text: (len(self._seen_readers(text)), -_hash(text)))
                 self.place_of[fewest_readers] = "train"
 
     def fill_empty_splits(self) -> None:
@@ -168,7 +171,7 @@ class _Division:
         needed_in_train = {speaker for speaker in self.texts_of_seen if self._trained_texts(speaker) == 1}
         moves = []
         for text, place in self.place_of.items():
-            if place == "train" and self.seen_readers[text] & needed_in_train:
+            if place == "train" and self.readers[text] & needed_in_train:
                 continue
             for target in {"test", "dev"} - {place}:
                 if filled := len(self._served(text, target) & empty):
@@ -189,10 +192,10 @@ class _Division:
 
     def _served(self, text: str, target: str) -> set[str]:
         """Return the splits that hold readings of `text` when it is in `target`."""
-        seen, unseen = self.seen_readers[text], self.unseen_readers[text]
+        seen = self._seen_readers(text)
         served = {target} if seen else set()
         if target == "test" and len(seen) > 1:
             served.add("test_parallel")
-        if unseen & (self.test_unseen if target == "test" else self.dev_unseen):
+        if self.readers[text] & (self.test_unseen if target == "test" else self.dev_unseen):
             served.add(f"{target}_unseen")
         return served

@@ -1,11 +1,11 @@
 """Kaldi's text tables: a key and a value a line, sorted as `LC_ALL=C sort` does."""
 
-from collections.abc import Callable, Container
+import sys
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from vqspeech.data.utterance import read_lines
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 
@@ -26,14 +26,16 @@ class Table:
         Raises VqspeechError with file and line for a key that is unsafe, doubled or out of order, and for a
         last line without an end.
         """
-        *lines, rest = read_lines(path)
         table = cls(path, {})
         previous = ""
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_lines(path), start=1):
             where = f"{path}:{number}"
+            if not line.endswith("\n"):
+                raise VqspeechError(f"{where}: the last line has no end")
             key, _, value = line.strip().replace("\t", " ", 1).partition(" ")
             try:
-                check_id(key)
+                # The tables of a data dir share their keys.
+                key = sys.intern(check_id(key))
             except VqspeechError as error:
                 raise VqspeechError(f"{where}: {error}") from error
             if key in table.rows:
@@ -43,8 +45,6 @@ class Table:
                 raise VqspeechError(f"{where}: {key} comes after {previous}; sort the file with LC_ALL=C sort")
             table.rows[key] = value.strip()
             previous = key
-        if rest:
-            raise VqspeechError(f"{path}:{len(lines) + 1}: the last line has no end")
         return table
 
     def error(self, key: str, reason: str) -> VqspeechError:
@@ -67,3 +67,14 @@ class Table:
             except (ValueError, VqspeechError) as error:
                 raise self.error(key, str(error)) from error
         return values
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a UTF-8 text file with their ends; VqspeechError when it is none."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise VqspeechError(f"{path}: not UTF-8 text") from error
+    except OSError as error:
+        raise VqspeechError(f"{path}: {error.strerror}") from error

@@ -9,7 +9,7 @@ from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """One recording of one speaker. Raises VqspeechError when `id` or `speaker` is unsafe as a file name."""
 

@@ -17,7 +17,7 @@ from vqspeech.parallel import Part, in_order, in_processes
 from vqspeech.progress import progress, say
 from vqspeech.units.model import model_sha256
 from vqspeech.units.shards import Shards
-from vqspeech.units.store import INFO, UNITS, read_units
+from vqspeech.units.store import INFO, UNITS, read_units_info
 
 SHARD_UTTERANCES = 500
 SHARD_FRAMES = 1_000_000
@@ -131,17 +131,19 @@ def _sharded(
     """Gather utterances into shards: the units of each, and why there are none of the others."""
     units: dict[str, np.ndarray] = {}
     skipped: dict[str, str] = {}
+    frames = 0
     for id, result in encoded:
         if not isinstance(result, VqspeechError):
             units[id] = result
+            frames += len(result)
         elif skip_bad:
             skipped[id] = str(result)
             say(f"skipped {id}: {result}")
         else:
             raise VqspeechError(f"utterance {id}: {result}") from result
-        if len(units) + len(skipped) == SHARD_UTTERANCES or sum(map(len, units.values())) >= SHARD_FRAMES:
+        if len(units) + len(skipped) == SHARD_UTTERANCES or frames >= SHARD_FRAMES:
             yield units, skipped
-            units, skipped = {}, {}
+            units, skipped, frames = {}, {}, 0
     if units or skipped:
         yield units, skipped
 
@@ -152,7 +154,7 @@ def _keep_others(found: Path, out: Path, ours: dict[str, Any]) -> None:
         return
     way_out = "replace them with -f, or name another folder with --out"
     try:
-        info = read_units(found).info
+        info = read_units_info(found)
     except VqspeechError as error:
         raise VqspeechError(f"{out} holds units already that cannot be read ({error}); {way_out}") from error
     if any(info.get(key) != ours[key] for key in ("model_sha256", "data")):

@@ -59,7 +59,7 @@ def checked(rows: Iterable[Row], count: int, called: str = "unit") -> Iterator[R
 
 def read_rows(path: Path) -> Iterator[Row]:
     """Read lines `utterance 12 12 5 ...`; raises VqspeechError for an empty one."""
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(_lines(path), 1):
         where = f"{path}:{number}"
         if not line.strip():
             raise VqspeechError(f"{where}: an empty line; expected an utterance and whole numbers")
@@ -69,13 +69,16 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file; raises VqspeechError naming the line that is none, and OSError."""
-    lines = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            lines.append(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            raise VqspeechError(f"{path}:{number}: not UTF-8 text") from error
-    return lines
+    return list(_lines(path))
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise VqspeechError(f"{path}:{number}: not UTF-8 text") from error
 
 
 def whole_numbers(values: Any) -> np.ndarray:

@@ -26,6 +26,7 @@ class Shards:
         self.out, self.info, self.data = out, info, data
         place = out.resolve()
         self.folder = place.with_name(f".{place.name}.shards")
+        self.written = 0
 
     def paths(self) -> list[Path]:
         """The shards, in the order of their utterances."""
@@ -72,7 +73,7 @@ class Shards:
             return 0
         found = sorted([*shard.units, *skipped])
         wanted = ids[first : first + len(found)]
-        if (skipped and not skip_bad) or found != wanted or made_from != self._fingerprint(found):
+        if (skipped and not skip_bad) or found != list(wanted) or made_from != self._fingerprint(found):
             return 0
         return len(found)
 
@@ -85,6 +86,6 @@ class Shards:
 
 def _state(source: Source) -> tuple[object, ...]:
     """What changes when a recording does."""
-    if isinstance(source, Pipe) or not source.exists():
+    if isinstance(source, Pipe) or not source.is_file():
         return (str(source),)
     return str(source), source.stat().st_size, source.stat().st_mtime_ns

@@ -59,15 +59,21 @@ def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> Non
 
 def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
-    try:
-        info = read_info(folder / INFO)
-        if "format" in info:
-            raise VqspeechError(f"{folder}: is an export, not a units dir; vqspeech-import makes one of it")
-        units = {row.id: row.units for row in checked(read_rows(folder / UNITS), info["codes"])}
-    except FileNotFoundError as error:
-        raise VqspeechError(f"{folder}: not a units dir: {error.filename} is missing") from error
+    info = read_units_info(folder)
+    units = {row.id: row.units for row in checked(read_rows(folder / UNITS), info["codes"])}
     utt2spk = folder / SPEAKERS
     return Units(info, units, Table.read(utt2spk).rows if utt2spk.exists() else {})
+
+
+def read_units_info(folder: Path) -> dict[str, Any]:
+    """What the units of a units dir are, without the units; raises VqspeechError when it is none."""
+    for name in (INFO, UNITS):
+        if not (folder / name).exists():
+            raise VqspeechError(f"{folder}: not a units dir: {folder / name} is missing")
+    info = read_info(folder / INFO)
+    if "format" in info:
+        raise VqspeechError(f"{folder}: is an export, not a units dir; vqspeech-import makes one of it")
+    return info
 
 
 def _write_info(folder: Path, info: dict[str, Any]) -> None:
