@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model
 from vqspeech import audio
 from vqspeech.config import Config
-from vqspeech.data.kaldi import DataDir, read_data_dir, write_data_dir
+from vqspeech.data.kaldi import DataDir, read_data_dir, validate_data_dir, write_data_dir
 from vqspeech.data.labels import read_labels
 from vqspeech.data.manifest import read_manifest
+from vqspeech.data.shards import write_shards
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 from vqspeech.hub import from_pretrained
@@ -137,6 +140,20 @@ def make_data(place: Path) -> None:
     write_data_dir(DataDir(place / "data", wavs, {"a-1": "a", "a-2": "a"}, {"a-1": "text"}, {"a": "f"}, {"a-1": 1.0}))
 
 
+def make_shards(place: Path) -> None:
+    make_data_dir(place / "data", ("a",), utterances=2, seconds=0.1)
+    write_shards(read_data_dir(place / "data"), place / "shards", place / "sharded")
+
+
+def read_shards(place: Path) -> None:
+    table = place / "sharded/wav.scp"
+    table.write_bytes(re.sub(rb" /[^\n]*/shards/", b" %b/shards/" % bytes(place), table.read_bytes()))
+    validate_data_dir(place / "sharded")
+    data = read_data_dir(place / "sharded")
+    for id in data.utterances:
+        audio.read(data.wavs[id], RATE)
+
+
 def make_manifest(place: Path) -> None:
     (place / "manifest.tsv").write_text("utt\tspeaker\tpath\ttext\n1\ta\ta.wav\tgood day\n2\tb\tb.wav\t\n")
 
@@ -181,6 +198,7 @@ def read_state(place: Path) -> None:
 
 READERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
     "data dir": (make_data, lambda place: read_data_dir(place / "data")),
+    "shards": (make_shards, read_shards),
     "manifest": (make_manifest, read_manifest),
     "labels": (make_labels, lambda place: read_labels(place / "a.lab")),
     "units": (make_units, lambda place: read_units(place / "units")),

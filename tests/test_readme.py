@@ -86,6 +86,7 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         "docs/conversion.md",
         "docs/evaluation.md",
         "docs/reliability.md",
+        "docs/scale.md",
         "egs/downstream_asr/README.md",
     ],
 )

@@ -19,6 +19,7 @@ import yaml
 from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model, tiny_config
 from vqspeech.data.kaldi import read_data_dir
+from vqspeech.data.shards import write_shards
 from vqspeech.settings import to_dict
 from vqspeech.units.formats import FORMATS
 from vqspeech.units.store import read_units
@@ -30,6 +31,8 @@ PRIOR = "--training.max_steps 2 --training.eval_every 1 --model.width 16 --model
 COMMANDS = {
     "prepare manifest": "prepare --corpus corpus --data made --dump dump",
     "prepare kaldi": "prepare --corpus data --data made --dump dump",
+    "shard": "shard --data data --dump new-shards --out new-data",
+    "train shards": "train --config tiny.yaml --train sharded --dev sharded --out fresh --accelerator cpu",
     "train": "train --config tiny.yaml --train data --dev data --out fresh --accelerator cpu",
     "train init": "train --config tiny.yaml --train data --dev data --out fresh --init model --accelerator cpu",
     "train resume": "train --config longer.yaml --train data --dev data --out out --resume --accelerator cpu",
@@ -49,8 +52,10 @@ UNITS = ["units/units.json", "units/units.txt", "units/utt2spk"]
 STATE = ["train/state-000002.safetensors", "train/state-000001.safetensors", "train/metrics.jsonl"]
 READ = {
     "prepare manifest": ["corpus/manifest.tsv", "corpus/one.wav"],
+    "shard": DATA,
     "prepare kaldi": [*DATA, "data/text", "data/spk2gender", "data/utt2offset", "data/labels.scp"],
     "train": ["tiny.yaml", *DATA],
+    "train shards": ["sharded/wav.scp", "shards/000000.tar"],
     "train init": MODEL,
     "train resume": [f"out/{name}" for name in (*STATE, "config.json", "model.safetensors")],
     "units": [*MODEL, *DATA, *UNITS],
@@ -121,6 +126,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "data" / name).write_text("".join(f"{id} {text}\n" for id in data.utterances))
     (folder / "data/spk2gender").write_text("x01 f\nx02 m\n")
     (folder / "a.lab").write_text("0 1000000 a\n1000000 3000000 b\n")
+    write_shards(read_data_dir(folder / "data"), folder / "shards", folder / "sharded")
     (folder / "splits.json").write_text('{"skipped": {}, "left_out": {}}')
     make_data_dir(folder / "short", SPEAKERS, utterances=1, seconds=0.1)
     shutil.copy(folder / "short-wav/x01_000.flac", folder / "corpus/short.wav")

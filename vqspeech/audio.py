@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from vqspeech.archive import Content, Member
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
 from vqspeech.windows import windows
@@ -65,7 +66,14 @@ class Pipe:
         return f"{self.command} |"
 
 
-Source = Path | Pipe
+Source = Path | Member | Pipe
+
+
+def file_of(source: Source) -> Path:
+    """Return a source that is a file. Raises AudioError for one that lies in an archive or comes through a pipe."""
+    if not isinstance(source, Path):
+        raise AudioError(f"{source}: is no file of its own, which is needed here")
+    return source
 
 
 def read(source: Source, sample_rate: int) -> np.ndarray:
@@ -93,8 +101,8 @@ def read_blocks(source: Source, sample_rate: int) -> Iterator[np.ndarray]:
         yield from resampled([samples], source, file_rate, sample_rate)
         return
     with _open(source) as file:
-        _refuse_truncated(file, Path(source))
-        yield from resampled(_decoded(file, Path(source)), source, file.samplerate, sample_rate)
+        _refuse_truncated(file, source)
+        yield from resampled(_decoded(file, source), source, file.samplerate, sample_rate)
 
 
 def write(path: Path, waveform: np.ndarray | Iterable[np.ndarray], sample_rate: int, comment: str = "") -> None:
@@ -128,7 +136,7 @@ def write(path: Path, waveform: np.ndarray | Iterable[np.ndarray], sample_rate: 
         disk.check()
 
 
-def duration(path: Path) -> float:
+def duration(path: Path | Member) -> float:
     """Return the length of an audio file in seconds, from its header alone.
 
     Raises AudioError when the file is missing or is no audio.
@@ -255,7 +263,7 @@ class _Disk:
             self.error = self.error or error
 
 
-def _decoded(file: soundfile.SoundFile, path: Path) -> Iterator[np.ndarray]:
+def _decoded(file: soundfile.SoundFile, path: Path | Member) -> Iterator[np.ndarray]:
     """Yield blocks of samples [T, channels] as they are in a file."""
     count = 0
     length = min(round(BLOCK_SECONDS * file.samplerate), BLOCK_SAMPLES // file.channels)
@@ -313,14 +321,19 @@ def _decode_pipe(pipe: Pipe) -> tuple[np.ndarray, int]:
         raise AudioError(f"{pipe}: the command printed no audio: {reason_of(error)}") from error
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    path = Path(path)
+def content(source: Path | Member) -> Path | Content:
+    """Return what libsndfile reads a recording from. Raises VqspeechError and OSError for a damaged archive."""
+    return source.open() if isinstance(source, Member) else source
+
+
+def _open(path: Path | Member) -> soundfile.SoundFile:
+    path = path if isinstance(path, Member) else Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
     if not path.stat().st_size:
         raise AudioError(f"{path}: empty file")
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(content(path))
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioError(f"{path}: cannot be read as audio: {reason_of(error)}") from error
     if file.samplerate not in RATES or file.channels > MOST_CHANNELS:
@@ -335,7 +348,7 @@ def reason_of(error: Exception) -> str:
     return " ".join(reason.split()).rstrip(".")
 
 
-def _refuse_truncated(file: soundfile.SoundFile, path: Path) -> None:
+def _refuse_truncated(file: soundfile.SoundFile, path: Path | Member) -> None:
     """Raise AudioError where libsndfile itself would quietly return what is left of a file."""
     # libsndfile notes the size that the header promised: of the sound for WAV, AIFF and AU, of the file for W64 and
     # RF64. Streams carry a huge or no size.
@@ -347,10 +360,10 @@ def _refuse_truncated(file: soundfile.SoundFile, path: Path) -> None:
         raise AudioError(f"{path}: truncated: its last page is cut")
 
 
-def _last_ogg_page_is_whole(path: Path) -> bool:
+def _last_ogg_page_is_whole(path: Path | Member) -> bool:
     """Tell whether an Ogg file ends where its last page ends (RFC 3533, section 6)."""
     largest_page = 27 + 255 + 255 * 255
-    with path.open("rb") as file:
+    with path.open() if isinstance(path, Member) else Path(path).open("rb") as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(max(0, size - largest_page))
         tail = file.read()

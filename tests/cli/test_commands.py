@@ -31,6 +31,7 @@ from vqspeech.units.formats import FORMATS
 
 COMMANDS = (
     "prepare",
+    "shard",
     "align",
     "train",
     "units",
@@ -601,6 +602,20 @@ def test_prepare_runs_no_pipe_unless_allowed(run: Run, tmp_path: Path):
     assert not Path("ran").exists()
     assert run("prepare", *arguments, "--allow-pipes")[0] == 0
     assert Path("ran").exists()
+
+
+def test_shard_moves_audio_into_archives(run: Run, tmp_path: Path):
+    data = make_data_dir(tmp_path / "data", utterances=1, seconds=0.1)
+    arguments = ("--data", data.path, "--dump", "dump", "--out", "sharded")
+    code, out, err = run("shard", *arguments)
+    assert (code, out) == (0, "sharded\n"), err
+    assert (tmp_path / "sharded/wav.scp").read_text().startswith(f"a_000 {tmp_path}/dump/000000.tar:512\n")
+    code, _, err = run("shard", *arguments)
+    assert code == 1
+    assert (
+        one_line(err) == "vqspeech-shard: error: cannot write sharded: it exists already; remove it or choose "
+        "another place"
+    )
 
 
 def test_prepare_wants_one_corpus(run: Run):

@@ -1,3 +1,5 @@
+import errno
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -6,8 +8,20 @@ import soundfile
 import torch
 
 from tests.speech import RATE, make_data_dir
+from vqspeech.archive import Content
+from vqspeech.data import shards
 from vqspeech.data.dataset import Crops, batches, held_out_crops, speaker_table
+from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.errors import VqspeechError
+
+
+def sharded(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> DataDir:
+    """The same data dir over three shards of two utterances each."""
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1025 + max(path.stat().st_size for path in data.wavs.values()))
+    folder = data.path.parent
+    shards.write_shards(data, folder / "shards", folder / "sharded")
+    assert len(list((folder / "shards").iterdir())) == 3
+    return read_data_dir(folder / "sharded")
 
 
 @pytest.fixture
@@ -37,6 +51,72 @@ def test_a_step_has_the_same_batch_whenever_and_however_it_is_read(crops: Crops)
         assert torch.equal(one.waveform, crops[step].waveform)
         assert torch.equal(one.waveform, other.waveform)
     assert not torch.equal(crops[0].waveform, crops[1].waveform)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_shards_give_the_batches_of_files(crops: Crops, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    data = sharded(crops.data, monkeypatch)
+    from_shards = Crops(data, speaker_table(data), crop=1280, batch_size=4, sample_rate=RATE, seed=1, steps=5)
+    found = list(batches(from_shards, first=1, workers=workers))
+    assert len(found) == 4
+    for step, batch in enumerate(found, 1):
+        assert all(torch.equal(one, other) for one, other in zip(batch, crops[step], strict=True))
+    held_out = (held_out_crops(dir, ("a", "b"), 1600, RATE, 0.4) for dir in (data, crops.data))
+    assert torch.equal(*(batch.waveform for batch in held_out))
+
+
+def cut(shard: Path) -> None:
+    shard.write_bytes(shard.read_bytes()[:-3000])
+
+
+def overwrite(shard: Path) -> None:
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4000] = bytes(4000)
+    shard.write_bytes(content)
+
+
+def exchange(shard: Path) -> None:
+    shard.write_bytes(shard.with_name("000000.tar").read_bytes())
+
+
+@pytest.mark.parametrize("harm", [cut, overwrite, exchange, Path.unlink])
+def test_a_damaged_shard_is_named(crops: Crops, monkeypatch: pytest.MonkeyPatch, harm) -> None:
+    data = sharded(crops.data, monkeypatch)
+    shard = data.path.parent / "shards/000001.tar"
+    harm(shard)
+    damaged = Crops(data, speaker_table(data), crop=6400, batch_size=40, sample_rate=RATE, seed=1, steps=1)
+    with pytest.raises(VqspeechError, match=rf"{shard}:\d+"):
+        damaged[0]
+
+
+def test_a_disk_that_fails_amid_a_recording_is_told(crops: Crops, monkeypatch: pytest.MonkeyPatch) -> None:
+    # With FLAC libsndfile itself finds out; of WAV it would quietly return what there is.
+    for id, path in crops.data.wavs.items():
+        crops.data.wavs[id] = path.with_suffix(".wav")
+        soundfile.write(crops.data.wavs[id], soundfile.read(path)[0], RATE)
+    data = sharded(crops.data, monkeypatch)
+    opened = Content.__init__
+
+    def failing(content: Content, file: BufferedReader, start: int, size: int, name: str) -> None:
+        disk = Failing(file.detach())
+        disk.whole = start + size // 2
+        opened(content, disk, start, size, name)
+
+    monkeypatch.setattr(Content, "__init__", failing)
+    failed = Crops(data, speaker_table(data), crop=9600, batch_size=1, sample_rate=RATE, seed=1, steps=1)
+    with pytest.raises(VqspeechError, match=r"[ab]_00\d: .*/00000\d\.tar:\d+ is damaged or truncated: \d+ of 9600"):
+        failed[0]
+
+
+class Failing(BufferedReader):
+    """A file on a disk that cannot be read from a certain byte on."""
+
+    whole: int
+
+    def readinto(self, buffer: memoryview) -> int:
+        if self.tell() >= self.whole:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().readinto(buffer)
 
 
 def test_ranks_share_one_batch(crops: Crops) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
 from vqspeech.config import Config
+from vqspeech.data import shards
 from vqspeech.data.dataset import held_out_crops
 from vqspeech.data.kaldi import read_data_dir
 from vqspeech.errors import VqspeechError
@@ -91,6 +92,19 @@ def test_resumed_equals_never_stopped(data: Path) -> None:
     assert load_file(whole / "model.safetensors").keys() == load_file(resumed / "model.safetensors").keys()
     steps = [line["step"] for line in read_metrics(resumed / "train" / "metrics.jsonl") if line["split"] == "dev"]
     assert steps == [2, 4, 6]
+
+
+def test_killed_amid_shards_and_resumed_equals_files_never_stopped(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(data, "whole")
+    monkeypatch.setattr(shards, "SHARD_BYTES", 30_000)
+    sharded = data / "sharded"
+    for name in ("train", "dev"):
+        shards.write_shards(read_data_dir(data / name), data / f"{name}-shards", sharded / name)
+    assert len(list((data / "train-shards").iterdir())) > 1
+    killed = subprocess.run([sys.executable, "-c", CUT.format(root=sharded, out=sharded / "out", kill_at=5)], cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert not same(whole, sharded / "out")
+    assert same(whole, run(sharded, "out", resume=True))
 
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,8 @@ from tests.speech import make_data_dir
 from tests.tiny import save_tiny_model, tiny_config
 from vqspeech import audio
 from vqspeech.codec import Codec
-from vqspeech.data.kaldi import DataDir
+from vqspeech.data.kaldi import DataDir, read_data_dir
+from vqspeech.data.shards import write_shards
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
@@ -284,6 +285,21 @@ def test_what_was_skipped_is_an_error_again_without_skip_bad(
         extract_units(codec, data, tmp_path / "units")
     extract_units(codec, data, tmp_path / "units", skip_bad=True)
     assert list(read_units(tmp_path / "units").info["skipped"]) == ["a_001", "b_001"]
+
+
+def test_shards_of_audio_give_the_units_of_files(tmp_path: Path, codec: Codec, data: DataDir) -> None:
+    write_shards(data, tmp_path / "shards", tmp_path / "sharded")
+    for name in ("data", "sharded"):
+        extract_units(codec, read_data_dir(tmp_path / name), tmp_path / f"units-{name}")
+    assert files(tmp_path / "units-data")["units.txt"] == files(tmp_path / "units-sharded")["units.txt"]
+
+
+def test_units_that_are_there_are_not_read_to_be_known(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract_units(codec, data, tmp_path / "units")
+    monkeypatch.setattr("vqspeech.units.store.read_rows", lambda path: pytest.fail("read"))
+    extract_units(codec, data, tmp_path / "units")
 
 
 def test_what_is_no_folder_is_told_before_the_work(tmp_path: Path, codec: Codec, data: DataDir) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vqspeech.audio import AUDIO_SUFFIXES
+from vqspeech.audio import AUDIO_SUFFIXES, file_of
 from vqspeech.data.kaldi import read_data_dir
 from vqspeech.errors import VqspeechError
 
@@ -44,7 +44,7 @@ def _recordings(source: str) -> Iterator[tuple[Path, str | None]]:
     for path in map(Path, matches):
         if (path / "wav.scp").is_file():
             data = read_data_dir(path)
-            yield from ((Path(data.wavs[id]), id) for id in data.utterances)
+            yield from ((file_of(data.wavs[id]), id) for id in data.utterances)
         elif path.is_dir():
             yield from ((file, None) for file in sorted(path.rglob("*")) if _is_audio(file, path))
         else:

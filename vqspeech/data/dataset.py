@@ -175,15 +175,18 @@ def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: fl
     """Up to `crop` samples of an utterance, `position` in [0, 1) of the way along it."""
     path = data.wavs[id]
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(audio.content(path)) as file:
             if file.samplerate != sample_rate:
                 raise VqspeechError(
                     f"{path}: {file.samplerate} Hz, but the model takes {sample_rate} Hz: run vqspeech-prepare"
                 )
             file.seek(int(position * max(0, file.frames - crop + 1)))
             waveform = file.read(crop, dtype="float32", always_2d=True).mean(axis=1)
+            expected = min(crop, file.frames)
     except (OSError, soundfile.SoundFileError) as error:
         raise VqspeechError(f"{id}: cannot read {path}: {error}") from error
+    if len(waveform) < expected:
+        raise VqspeechError(f"{id}: {path} is damaged or truncated: {len(waveform)} of {expected} samples can be read")
     if not len(waveform) or not np.isfinite(waveform).all():
         raise VqspeechError(f"{id}: {path} holds {'no samples' if not len(waveform) else 'samples that are NaN'}")
     return waveform

@@ -9,11 +9,12 @@ labels, on the time axis of that recording).
 import argparse
 import math
 import sys
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from vqspeech.archive import Member
 from vqspeech.audio import Pipe, Source
 from vqspeech.data.table import Table
 from vqspeech.errors import VqspeechError
@@ -30,7 +31,7 @@ class DataDir:
 
     path: Path
     wavs: dict[str, Source]
-    """A path, or a pipe where pipes were allowed."""
+    """A path, a place in a tar archive, or a pipe where pipes were allowed."""
     utt2spk: dict[str, str]
     texts: dict[str, str] = field(default_factory=dict)
     spk2gender: dict[str, str] = field(default_factory=dict)
@@ -91,10 +92,11 @@ def read_data_dir(path: Path, allow_pipes: bool = False) -> DataDir:
         return table
 
     genders = path / "spk2gender"
+    sources = wavs.parsed(_source_or_pipe if allow_pipes else _source)
     return DataDir(
         path,
-        wavs.parsed(_path_or_pipe if allow_pipes else _path),
-        utt2spk.parsed(check_id),
+        {id: replace(found, name=id) if isinstance(found, Member) else found for id, found in sources.items()},
+        utt2spk.parsed(_speaker),
         {utterance: text for utterance, text in optional("text").rows.items() if text},
         Table.read(genders).parsed(_gender) if genders.exists() else {},
         optional("utt2dur").parsed(_duration),
@@ -110,21 +112,21 @@ def write_data_dir(data: DataDir) -> None:
     when the folder exists and is not empty.
     """
     spk2gender = data.spk2gender if data.spk2gender.keys() >= set(data.speakers) else {}
-    files: dict[str, Mapping[str, str]] = {
-        "wav.scp": {utterance: str(source) for utterance, source in data.wavs.items()},
-        "utt2spk": data.utt2spk,
-        "spk2utt": {speaker: " ".join(utterances) for speaker, utterances in data.spk2utt.items()},
-        "text": data.texts,
-        "spk2gender": spk2gender,
-        "utt2dur": {utterance: f"{seconds:.6f}" for utterance, seconds in data.utt2dur.items()},
-        "utt2offset": {utterance: f"{seconds:.6f}" for utterance, seconds in data.utt2offset.items()},
-        "labels.scp": {utterance: str(labels) for utterance, labels in data.labels.items()},
+    files: dict[str, tuple[Mapping[str, Any], Callable[[Any], str]]] = {
+        "wav.scp": (data.wavs, str),
+        "utt2spk": (data.utt2spk, str),
+        "spk2utt": (data.spk2utt, " ".join),
+        "text": (data.texts, str),
+        "spk2gender": (spk2gender, str),
+        "utt2dur": (data.utt2dur, "{:.6f}".format),
+        "utt2offset": (data.utt2offset, "{:.6f}".format),
+        "labels.scp": (data.labels, str),
     }
     with atomic_folder(data.path) as folder:
-        for name, rows in files.items():
+        for name, (rows, as_text) in files.items():
             if rows:
-                lines = (f"{key} {rows[key]}\n" for key in sorted(rows))
-                (folder / name).write_text("".join(lines), encoding="utf-8", newline="\n")
+                with (folder / name).open("w", encoding="utf-8", newline="\n") as file:
+                    file.writelines(f"{key} {as_text(rows[key])}\n" for key in sorted(rows))
 
 
 def validate_data_dir(path: Path, allow_pipes: bool = False) -> None:
@@ -133,20 +135,29 @@ def validate_data_dir(path: Path, allow_pipes: bool = False) -> None:
     Raises VqspeechError with file, line and reason at the first fault.
     """
     data = read_data_dir(path, allow_pipes)
-    wavs, utt2spk, spk2utt = (Table.read(data.path / name) for name in ("wav.scp", "utt2spk", "spk2utt"))
+
+    def fault(name: str, key: str, reason: str) -> VqspeechError:
+        return Table.read(data.path / name).error(key, reason)
+
     if not data.wavs:
-        raise VqspeechError(f"{wavs.path}: empty file")
+        raise VqspeechError(f"{data.path / 'wav.scp'}: empty file")
     for utterance, source in data.wavs.items():
-        if isinstance(source, Path) and not source.is_file():
-            raise wavs.error(utterance, f"no audio file {source}")
+        if not isinstance(source, Pipe) and not source.is_file():
+            raise fault("wav.scp", utterance, f"no audio file {source}")
+        if isinstance(source, Member):
+            try:
+                source.open().close()
+            except VqspeechError as error:
+                raise fault("wav.scp", utterance, str(error)) from error
 
     previous = ""
     for utterance, speaker in data.utt2spk.items():
         if not utterance.startswith(speaker):
-            raise utt2spk.error(utterance, f"does not begin with its speaker {speaker}")
+            raise fault("utt2spk", utterance, f"does not begin with its speaker {speaker}")
         if speaker < previous:
-            raise utt2spk.error(utterance, f"breaks the order of the speakers; call it {speaker}-...")
+            raise fault("utt2spk", utterance, f"breaks the order of the speakers; call it {speaker}-...")
         previous = speaker
+    spk2utt = Table.read(data.path / "spk2utt")
     if {speaker: utterances.split() for speaker, utterances in spk2utt.rows.items()} != data.spk2utt:
         raise VqspeechError(f"{spk2utt.path}: does not agree with utt2spk")
     if data.spk2gender and sorted(data.spk2gender) != data.speakers:
@@ -154,7 +165,10 @@ def validate_data_dir(path: Path, allow_pipes: bool = False) -> None:
 
     for name in ("text", "utt2dur", "utt2offset"):
         if (data.path / name).exists():
-            wavs.check_keys_are_in(Table.read(data.path / name).rows, name)
+            rows = Table.read(data.path / name).rows
+            for utterance in data.wavs:
+                if utterance not in rows:
+                    raise fault("wav.scp", utterance, f"not in {name}")
     if data.texts:
         Table.read(data.path / "text").parsed(_text)
     if data.labels:
@@ -169,8 +183,17 @@ def _path(value: str) -> Path:
     return Path(value)
 
 
-def _path_or_pipe(value: str) -> Source:
-    return Pipe(value.removesuffix("|").strip()) if value.endswith("|") else _path(value)
+def _source(value: str) -> Source:
+    return Member.parse(value) or _path(value)
+
+
+def _source_or_pipe(value: str) -> Source:
+    return Pipe(value.removesuffix("|").strip()) if value.endswith("|") else _source(value)
+
+
+def _speaker(value: str) -> str:
+    # One string for all utterances of a speaker.
+    return sys.intern(check_id(value))
 
 
 def _file(value: str) -> Path:

@@ -26,7 +26,6 @@ class Shards:
         self.out, self.info, self.data = out, info, data
         place = out.resolve()
         self.folder = place.with_name(f".{place.name}.shards")
-        self.written = 0
 
     def paths(self) -> list[Path]:
         """The shards, in the order of their utterances."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from vqspeech.audio import file_of
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder
@@ -220,7 +221,7 @@ def _audio(units: Units, data: DataDir) -> dict[str, Audio]:
     for id, row in units.units.items():
         if id not in data.wavs:
             raise VqspeechError(f"{data.path}: lacks utterance {id}, which the units have")
-        path = Path(data.wavs[id])
+        path = file_of(data.wavs[id])
         try:
             file = soundfile.info(path)
         except (OSError, soundfile.SoundFileError) as error:
