@@ -4,6 +4,7 @@ import pytest
 
 from tests.speech import make_data_dir
 from vqspeech.conversion.sources import find_recordings
+from vqspeech.data.shards import write_shards
 from vqspeech.errors import VqspeechError
 
 
@@ -47,6 +48,12 @@ def test_a_file_whose_name_has_wildcards_is_that_file():
 def test_utterances_of_a_data_dir_have_their_ids(tmp_path: Path):
     data = make_data_dir(tmp_path / "data", utterances=1, seconds=0.1)
     assert found("data") == {str(path): id for id, path in data.wavs.items()}
+
+
+def test_what_lies_in_a_shard_is_no_source(tmp_path: Path):
+    write_shards(make_data_dir(tmp_path / "data", utterances=1, seconds=0.1), tmp_path / "shards", tmp_path / "sharded")
+    with pytest.raises(VqspeechError, match=r"/shards/000000\.tar:512: is no file of its own"):
+        found("sharded")
 
 
 def test_what_lies_in_the_output_folder_is_no_source():
