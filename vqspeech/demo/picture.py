@@ -9,9 +9,9 @@ from vqspeech.evaluation.figures import draw_spectrogram, draw_units
 from vqspeech.report import markup
 from vqspeech.report.picture import STYLE, new_figure, to_svg
 
-INCHES_PER_SECOND = 6.0
+INCHES_PER_SECOND = 10.0
 NARROWEST_INCHES = 9.0
-NUMBER_INCHES = 0.1
+NUMBER_INCHES = 0.075
 """What the number of a code is wide."""
 
 
