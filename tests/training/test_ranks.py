@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.faulty_ranks import STEP
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.config import to_dict
+from vqspeech.settings import to_dict
 from vqspeech.training.checkpoint import newest_state
 from vqspeech.training.log import read_metrics
 from vqspeech.training.ranks import started_ranks, starter
