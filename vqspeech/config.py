@@ -52,8 +52,6 @@ class BottleneckConfig(Checked):
     """Width in which frames and codes are compared (vq, nsvq, soft_em, rvq); 0 for D (Yu et al. 2022, section 3.2)."""
     beta: float = 0.25
     """Weight of the commitment loss (vq, soft_em, rvq)."""
-    beta_steps: int = 0
-    """Steps after the codes are placed in which that weight rises from 0."""
     codebook: Literal["ema", "loss"] = "ema"
     """How codes follow the encoder (vq, rvq): exponential moving averages (appendix A.1) or the codebook loss."""
     ema_decay: float = 0.99
@@ -96,7 +94,7 @@ class BottleneckConfig(Checked):
     def __post_init__(self) -> None:
         self._at_least(2, "codes", "levels")
         self._at_least(1, "dim", "draws", "stages", "anneal_steps")
-        self._at_least(0, "code_dim", "beta", "beta_steps", "ema_decay", "start_steps", "code_scale")
+        self._at_least(0, "code_dim", "beta", "ema_decay", "start_steps", "code_scale")
         self._at_least(0, "restart", "jitter", "kl", "free_nats")
         self._at_most(MOST_CODES, "codes", "draws")
         self._at_most(MOST_LAYERS, "stages")

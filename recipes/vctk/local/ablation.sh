@@ -8,7 +8,7 @@ train_config=conf/compare.yaml
 seeds=1
 steps=2000
 codes=1024
-names="start EMA restart normalisation warm-up jitter past-dropout"
+names="start EMA restart normalisation jitter past-dropout"
 train_args=
 
 help_message="Usage: bash recipes/vctk/local/ablation.sh [options]
@@ -30,7 +30,7 @@ are relative to recipes/vctk.
 . "$(dirname "${BASH_SOURCE[0]}")/experiment.sh"
 
 adversity="--training.learning_rate 8e-3 --model.bottleneck.code_scale 30 --model.bottleneck.codes $codes"
-safeguards="--model.bottleneck.beta_steps 500 --model.bottleneck.jitter 0.12 --model.decoder.past_dropout 0.05"
+safeguards="--model.bottleneck.jitter 0.12 --model.decoder.past_dropout 0.05"
 without() { # <safeguard> ...: the flags that turn them off
   local safeguard
   for safeguard; do
@@ -39,7 +39,6 @@ without() { # <safeguard> ...: the flags that turn them off
       EMA) echo "--model.bottleneck.codebook loss" ;;
       restart) echo "--model.bottleneck.restart 0" ;;
       normalisation) echo "--model.bottleneck.normalise none" ;;
-      warm-up) echo "--model.bottleneck.beta_steps 0" ;;
       jitter) echo "--model.bottleneck.jitter 0" ;;
       past-dropout) echo "--model.decoder.past_dropout 0" ;;
       *) option_error "no safeguard $safeguard" ;;

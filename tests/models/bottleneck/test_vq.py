@@ -28,15 +28,6 @@ def test_nearest_code_and_commitment_by_hand() -> None:
     assert set(result.losses) == {"commitment"}
 
 
-def test_commitment_rises_over_the_steps_since_the_start() -> None:
-    made = quantizer(beta=0.5, beta_steps=4).train()
-    weights = []
-    for _ in range(6):
-        result = made(FRAMES)
-        weights.append(result.losses["commitment"].item() / result.metrics["distance"].item())
-    assert weights == pytest.approx([0.125, 0.25, 0.375, 0.5, 0.5, 0.5])
-
-
 def test_gradient_passes_straight_through() -> None:
     frames = FRAMES.clone().requires_grad_()
     weights = torch.randn(FRAMES.shape)
@@ -119,7 +110,7 @@ def test_three_steps_equal_vector_quantize_pytorch() -> None:
     config = BottleneckConfig(codes=8, dim=4, normalise="none", restart=0.0, beta=0.25, ema_decay=0.9)
     made = VectorQuantizer(config).train()
     made.total.copy_(made.codebook)
-    made.started.fill_(1)
+    made.started.fill_(True)
     theirs = library.VectorQuantize(
         dim=4, codebook_size=8, decay=0.9, commitment_weight=0.25, threshold_ema_dead_code=0, rotation_trick=False
     ).train()

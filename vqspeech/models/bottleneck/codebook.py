@@ -39,8 +39,7 @@ class CodebookBottleneck(Bottleneck):
         # Moving averages of each code's use (frames per batch) and of the sum of the frames that chose it.
         self.register_buffer("usage", torch.ones(config.codes))
         self.register_buffer("total", codebook.clone())
-        # Steps since the codes were placed, counting from 1; 0 before.
-        self.register_buffer("started", torch.tensor(0))
+        self.register_buffer("started", torch.tensor(False))
         self._ready = False
 
     @property
@@ -86,15 +85,12 @@ class CodebookBottleneck(Bottleneck):
         if self.config.kmeans:
             frames = self.frames(latents.t().unsqueeze(0))[0].t()
             self._place(slice(None), from_first_rank(_kmeans(frames, self.codes)))
-        self.started.fill_(1)
+        self.started.fill_(True)
 
     def commitment(self, frames: Tensor, quantised: Tensor) -> tuple[Tensor, Tensor]:
         """The loss that keeps frames `[B, C, N]` at their codes, and the distance between them."""
         distance = functional.mse_loss(frames, quantised.detach())
-        loss = self.config.beta * distance
-        if self.config.beta_steps:
-            loss = loss * (self.started / self.config.beta_steps).clamp(max=1)
-        return loss, distance.detach()
+        return self.config.beta * distance, distance.detach()
 
     @torch.no_grad()
     def update(self, flat: Tensor, chosen: Tensor) -> None:
@@ -105,7 +101,6 @@ class CodebookBottleneck(Bottleneck):
         sums = torch.zeros_like(self.total)
         for choice in choices.unbind(1):
             sums.index_add_(0, choice, flat, alpha=share)
-        self.started += 1
         sum_over_ranks(counts)
         sum_over_ranks(sums)
         decay = self.config.ema_decay
