@@ -295,7 +295,7 @@ def test_units_come_in_parts_and_a_last_command_joins_them(run: Run, model: Path
     assert not (tmp_path / "units").exists()
     code, out, err = run("units", *flags)
     assert (code, out) == (0, "units/units.txt\n")
-    assert "4 of 4 utterances have been encoded before" in err
+    assert "4 of 4 utterances are encoded already" in err
     assert len((tmp_path / "units/units.txt").read_text().splitlines()) == 4
 
 

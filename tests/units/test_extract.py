@@ -138,7 +138,7 @@ def test_a_killed_run_goes_on_in_other_processes_to_the_same_bytes(
     capsys.readouterr()
     monkeypatch.setattr(extract, "WORTH_A_PROCESS", 1)
     extract_units(codec, data, tmp_path / "units", nj=2)
-    assert "4 of 6 utterances have been encoded before" in capsys.readouterr().err
+    assert "4 of 6 utterances are encoded already" in capsys.readouterr().err
     assert files(tmp_path / "units") == files(tmp_path / "whole")
     assert not list(tmp_path.glob(".units*"))
 

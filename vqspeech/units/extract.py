@@ -67,7 +67,7 @@ def extract_units(
     missing = shards.keep(span, skip_bad)
     wanted = [ids[number] for gap in missing for number in gap]
     if done := len(span) - len(wanted):
-        say(f"{done} of {len(span)} utterances have been encoded before; going on with the others")
+        say(f"{done} of {len(span)} utterances are encoded already")
     sources = [data.wavs[id] for id in wanted]
     nj = min(nj, _most_processes(codec, data, wanted))
     # The audio of a data dir has been brought to the training level by vqspeech-prepare.
