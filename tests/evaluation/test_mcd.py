@@ -56,9 +56,10 @@ def test_silence_beside_speech_is_left_out() -> None:
 def test_moments_that_sound_alike_are_found() -> None:
     low, high = ripple(noise(1), 12.0, 1), ripple(noise(2), -12.0, 1)
     short = np.concatenate([low[:6000], high[:6000]])
-    long = np.concatenate([low[:12000], high[:6000]])
+    long = np.concatenate([np.zeros(4000, np.float32), low[:12000], high[:6000]])
     heard, reference = aligned_moments(long, short, RATE)
     assert len(heard) == len(reference)
-    # The sound changes at 12000 of one, at 6000 of the other.
-    agree = (heard < 12000 / RATE) == (reference < 6000 / RATE)
+    # After silence, which has no counterpart, the sound changes at 16000 of one, at 6000 of the other.
+    assert heard.min() > 3700 / RATE
+    agree = (heard < 16000 / RATE) == (reference < 6000 / RATE)
     assert agree.mean() > 0.97
