@@ -46,7 +46,7 @@ def test_every_system_group_and_target_has_a_row() -> None:
     table = rows(page)
     assert [row[""] for row in table] == [
         *("conversions", "their sources, untouched"),
-        *("all", "of speakers it never heard", "to slt"),
+        *("in all", "of speakers it never heard", "to slt"),
         "slt",
         "conversions",
     ]
@@ -57,11 +57,11 @@ def test_every_system_group_and_target_has_a_row() -> None:
     assert table[3]["samples"] == "4"
     assert table[4]["above the sources' own"] == "12.5 % (10.0 to 15.0)"
     assert list(table[5].values()) == ["slt", "210 Hz, 2.5 semitones", "190 Hz, 3.0 semitones"]
-    assert list(table[6].values()) == ["conversions", "2", "5.00 (4.50 to 5.50)", "-"]
+    assert list(table[6].values()) == ["conversions", "2", "5.00 (4.50 to 5.50)", "-", "-"]
 
 
 def test_the_page_says_what_was_converted_and_what_is_missing() -> None:
     page = render(RESULTS)
     assert page.startswith("```sh\nbash score.sh\n```\n")
-    assert "Conversions: 8 all (4 utterances, 3 speakers)." in page
+    assert "Conversions: 8 in all (4 utterances, 3 speakers)." in page
     assert "Missing: opinions, not installed: distillmos." in page

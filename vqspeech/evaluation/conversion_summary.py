@@ -20,7 +20,7 @@ MEASURES = {
         for name in (
             *("nearer", "accepted", "to_target", "to_source", "mos"),
             *("log_f0", "f0_deviation", "target_log_f0", "target_f0_deviation", "f0_off"),
-            *("mcd", "f0_correlation"),
+            *("mcd", "f0_correlation", "f0_voiced"),
         )
     },
 }

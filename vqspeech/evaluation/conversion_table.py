@@ -15,7 +15,7 @@ SYSTEMS = {
     "mu_law": "8-bit mu-law copies of the same",
 }
 GROUPS = {
-    "all": "all",
+    "all": "in all",
     "unseen": "of speakers it never heard",
     "seen": "of speakers it knows",
     "same_gender": "to the same gender",
@@ -129,4 +129,5 @@ PARALLEL_COLUMNS = {
     "samples": _samples,
     "mel-cepstral distortion, dB": _number("mcd", interval=True),
     "correlation of log F0": _number("f0_correlation", interval=True),
+    "voiced where the reading is": _percent("f0_voiced"),
 }

@@ -142,6 +142,7 @@ def of_pitch(known_by: Callable[[str], Sequence[np.ndarray]], sample_rate: int) 
 def against_readings(speech: Speech) -> Judge:
     """Distortion and correlation of log F0 of a sample and its target's own reading in `speech`, aligned in time.
 
+    `f0_voiced` is the share of the reading's voiced frames that the correlation is of.
     None of a text that the target does not read. Without the judge of F0 the distortion stands alone.
     """
     known = readings(speech.data)
@@ -156,7 +157,7 @@ def against_readings(speech: Speech) -> Judge:
         try:
             moments = aligned_moments(sample.waveform, target, rate)
             if contour := log_f0(sample.waveform, target, rate, moments):
-                scores["f0_correlation"] = contour["correlation"]
+                scores |= {"f0_correlation": contour["correlation"], "f0_voiced": contour["voiced"]}
         except NotInstalled:
             pass  # `find_judges` has told
         return scores
