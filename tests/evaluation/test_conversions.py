@@ -11,9 +11,9 @@ from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation import conversions
 from vqspeech.evaluation.conversions import describe, judged, read_samples, score
-from vqspeech.evaluation.missing import CannotMeasure
 from vqspeech.evaluation.samples import Excerpt, Sample
 from vqspeech.evaluation.trials import Trial, write_trials
+from vqspeech.extras import NotInstalled
 
 TRIALS = [Trial("a_000", "b"), Trial("c_000", "b"), Trial("c_000", "a")]
 
@@ -68,7 +68,7 @@ def test_everything_that_was_made_is_judged_beside_its_controls(folder: Path, mo
 
 def test_without_judges_the_page_names_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(*_: object) -> None:
-        raise CannotMeasure("not installed: pyworld")
+        raise NotInstalled("not installed: pyworld")
 
     monkeypatch.setattr(conversions, "world_conversion", absent)
     monkeypatch.setattr(conversions, "find_judges", lambda *_: ({}, {}))

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from tests.speech import RATE, make_data_dir, voice
+from vqspeech import extras
 from vqspeech.data.kaldi import write_data_dir
-from vqspeech.evaluation import judges, trial_judges
+from vqspeech.evaluation import trial_judges
 from vqspeech.evaluation.ecapa import EmbeddedVoices
 from vqspeech.evaluation.samples import Excerpt, Sample
 from vqspeech.evaluation.speech import Speech
@@ -92,7 +93,7 @@ def test_conversions_are_held_against_the_target_s_reading(speech: Speech) -> No
 
 
 def test_judges_that_are_not_there_are_named(speech: Speech, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judges.importlib.util, "find_spec", lambda module: None)
+    monkeypatch.setattr(extras, "find_spec", lambda module: None)
     found, missing = find_judges(speech, speech, ["a"])
     assert found == {}
     assert missing.keys() == {"words", "speakers", "opinions", "pitch"}
