@@ -85,9 +85,12 @@ def test_every_command_of_the_readme(finished: tuple[Clone, object], recordings:
         "docs/bottlenecks.md",
         "docs/conversion.md",
         "docs/evaluation.md",
+        "docs/performance.md",
+        "docs/pretrained.md",
         "docs/reliability.md",
         "docs/scale.md",
         "egs/downstream_asr/README.md",
+        "vqspeech/pretrained/README.md",
     ],
 )
 def test_every_link_leads_somewhere(readme: str) -> None:
