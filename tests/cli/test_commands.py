@@ -418,7 +418,7 @@ def test_every_command_of_the_page_on_units(run: Run, tmp_path: Path):
     page = (ROOT / "docs/units.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) == 7
+    assert len(lines) == 10
     for line in lines:
         # So few units of so short utterances make few pieces, and are not worth a second process.
         command, *arguments = shlex.split(line.replace("--bpe 2000", "--bpe 18").replace("--nj 2", "--nj 1"))
