@@ -72,7 +72,7 @@ def test_conversions_are_scored_and_an_interrupted_run_goes_on(finished: Finishe
     assert {target: scores["samples"] for target, scores in results["targets"].items()} == {"x02": 2, "x03": 2}
     assert {"conversions", "untouched", "copies", "mu_law"} <= results["systems"].keys()
     assert "fetch_judges.sh" in results["missing"]["opinions"]
-    sources = dict(line.split() for line in (folder / "sources/wav.scp").read_text().splitlines())
+    sources = dict(line.split(maxsplit=1) for line in (folder / "sources/wav.scp").read_text().splitlines())
     wavs = sorted((folder / "wav").glob("x0[23]/*.wav"))
     assert len(wavs) >= 4
     for wav in wavs:

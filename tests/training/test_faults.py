@@ -26,8 +26,10 @@ AT = 4
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data and the model of an undisturbed run."""
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with data and the model of an undisturbed run, on one thread: with several not every bit is the same."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("work")
     make_data_dir(folder / "train")
     make_data_dir(folder / "dev", utterances=2)
@@ -36,7 +38,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{workers}.yaml").write_text(yaml.safe_dump(to_dict(config)))
     with pytest.MonkeyPatch.context() as patch:
         assert train(patch, folder, folder / "whole") == 0
-    return folder
+    yield folder
+    torch.set_num_threads(threads)
 
 
 def train(patch: pytest.MonkeyPatch, work: Path, out: Path, *flags: str, workers: int = 0) -> int:
