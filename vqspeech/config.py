@@ -188,14 +188,16 @@ class LoopConfig(Checked):
     """Steps after which training stops early, with the learning rates of the whole budget; 0 for never."""
     batch_size: int = 8
     """Crops per step, shared among the devices."""
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: orthogonal steps for hidden matrices, AdamW for the rest (Jordan et al. 2024); adamw: AdamW for all."""
     learning_rate: float = 1e-3
-    """Peak learning rate of AdamW."""
+    """Peak learning rate."""
     warmup_steps: int = 200
     """Steps of linear rise to the peak learning rate."""
     final_rate: float = 0.05
     """Learning rate at the end of the budget as a share of the peak (half a cosine leads there)."""
     weight_decay: float = 0.0
-    """AdamW weight decay."""
+    """Decoupled weight decay."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
     weight_ema: float = 0.999
@@ -222,6 +224,12 @@ class TrainingConfig(LoopConfig):
     """Samples per crop; rounded up to a multiple of the hop."""
     pitch_shift: float = 0.0
     """Semitones by which the encoder at most hears each crop higher or lower, so that codes leave the voice out."""
+    voices: tuple[str, ...] = ()
+    """Speakers that the model is to speak as, who get `voices_share` of the crops, each as many."""
+    voices_share: float = 0.5
+    """What is left goes to the other speakers, to each by the length of their speech."""
+    phone_weight: float = 0.0
+    """Weight of naming each frame's phone from its code, in nats a frame; above 0 the data need phone labels."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     eval_seconds: float = 24.0
@@ -234,8 +242,9 @@ class TrainingConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._at_least(1, "crop")
-        self._at_least(0, "workers", "audio_seconds", "pitch_shift")
+        self._at_least(0, "workers", "audio_seconds", "pitch_shift", "voices_share", "phone_weight")
         self._at_most(12, "pitch_shift")
+        self._at_most(1, "voices_share")
 
 
 @dataclass(frozen=True)

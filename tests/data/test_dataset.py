@@ -12,6 +12,7 @@ from vqspeech.archive import Content
 from vqspeech.data import shards
 from vqspeech.data.dataset import Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
+from vqspeech.data.phones import UNKNOWN, PhoneTargets
 from vqspeech.errors import VqspeechError
 
 
@@ -184,3 +185,44 @@ def test_an_unreadable_utterance_is_named(tmp_path: Path, harm, message: str) ->
     harm(data.wavs["a_000"])
     with pytest.raises(VqspeechError, match=message):
         Crops(data, ("a",), crop=64, batch_size=1, sample_rate=RATE, seed=1, steps=1)[0]
+
+
+def test_voices_get_their_share_each_as_much(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "train", speakers=("a", "b", "c", "d"), utterances=1, seconds=0.3)
+    durations = {"a": 9000, "b": 1000, "c": 3000, "d": 1000}
+    for i, (speaker, samples) in enumerate(durations.items()):
+        soundfile.write(data.wavs[f"{speaker}_000"], np.full(samples, 0.1 * (i + 1)), RATE)
+        data.utt2dur[f"{speaker}_000"] = samples / RATE
+    crops = Crops(data, tuple("abcd"), 64, 2000, RATE, seed=1, steps=1, voices=("a", "b"), voices_share=0.6)
+    shares = np.bincount(crops[0].speaker, minlength=4) / 2000
+    # Of the rest, three quarters go to c, who has three quarters of its speech.
+    assert shares == pytest.approx([0.3, 0.3, 0.3, 0.1], abs=0.04)
+    with pytest.raises(VqspeechError, match="no speech of z"):
+        Crops(data, tuple("abcd"), 64, 1, RATE, seed=1, steps=1, voices=("z",))
+
+
+def test_crops_come_with_the_phones_of_their_frames(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "train", speakers=("a",), utterances=2, seconds=0.3)
+    # 0.1 s were trimmed from the start; the second utterance has no labels.
+    path = tmp_path / "a_000.phn"
+    path.write_text("0.1 0.2 pau\n0.2 0.3 AA\n0.35 0.40 S\n")
+    data.labels["a_000"], data.utt2offset["a_000"] = path, 0.1
+    phones = PhoneTargets(data, hop=160, sample_rate=RATE)
+    assert phones.names == ("AA", "S", "sil")
+    expected = [2] * 10 + [0] * 10 + [UNKNOWN] * 5 + [1] * 5
+    assert phones.of("a_000", 0, 4800).tolist() == expected
+    # Longer than the recording, from its 17th frame on.
+    assert phones.of("a_000", 16 * 160, 20 * 160).tolist() == expected[16:] + [UNKNOWN] * 6
+    assert set(phones.of("a_001", 0, 4800).tolist()) == {UNKNOWN}
+
+    batch = Crops(data, ("a",), 800, 8, RATE, seed=1, steps=1, phones=phones)[0]
+    whole = {id: soundfile.read(wav, dtype="float32")[0] for id, wav in data.wavs.items()}
+    for waveform, classes in zip(batch.waveform.numpy(), batch.phones, strict=True):
+        for id, samples in whole.items():
+            windows = np.lib.stride_tricks.sliding_window_view(samples, 800)
+            for start in np.flatnonzero((windows == waveform).all(1)):
+                assert torch.equal(classes, torch.from_numpy(phones.of(id, int(start), 800)))
+    assert (batch.phones != UNKNOWN).any()
+    del data.labels["a_000"]
+    with pytest.raises(VqspeechError, match="vqspeech-align"):
+        PhoneTargets(data, hop=160, sample_rate=RATE)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vqspeech.data.labels import SILENCES, Phone, find_labels, read_labels
+from vqspeech.data.labels import SILENCES, Phone, find_labels, frame_labels, read_labels
 from vqspeech.errors import VqspeechError
 
 
@@ -84,3 +84,23 @@ def test_silence_is_known_under_its_names_and_no_phone_is_taken_for_it():
     assert {"pau", "sil", "sp", "spn", "#", "_", "", "h#"} <= SILENCES
     arpabet = "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
     assert not SILENCES & set(arpabet.split())
+
+
+PHONES = [Phone(0.0, 0.10, "pau"), Phone(0.10, 0.20, "a"), Phone(0.25, 0.30, "b")]
+
+
+def test_a_frame_has_the_phone_at_its_centre():
+    # Centres at 0.02, 0.06, ...: 0.10 begins the phone "a", 0.22 falls in the gap, 0.30 is past the end.
+    labels = frame_labels(PHONES, frames=8, frame_seconds=0.04)
+    assert labels.tolist() == ["pau", "pau", "a", "a", "a", "", "b", ""]
+
+
+def test_labels_are_on_the_axis_of_the_untrimmed_file():
+    whole = frame_labels(PHONES, frames=30, frame_seconds=0.01)
+    trimmed = frame_labels(PHONES, frames=20, frame_seconds=0.01, offset=0.10)
+    assert trimmed.tolist() == whole[10:].tolist()
+    assert trimmed[0] == "a"
+
+
+def test_no_labels_leave_every_frame_unnamed():
+    assert frame_labels([], frames=3, frame_seconds=0.01).tolist() == ["", "", ""]

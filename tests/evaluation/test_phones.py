@@ -1,28 +1,8 @@
 import numpy as np
 import pytest
 
-from vqspeech.data.labels import Phone
 from vqspeech.evaluation.missing import CannotMeasure
-from vqspeech.evaluation.phones import frame_labels, majority_map, phone_accuracy
-
-PHONES = [Phone(0.0, 0.10, "pau"), Phone(0.10, 0.20, "a"), Phone(0.25, 0.30, "b")]
-
-
-def test_a_frame_has_the_phone_at_its_centre():
-    # Centres at 0.02, 0.06, ...: 0.10 begins the phone "a", 0.22 falls in the gap, 0.30 is past the end.
-    labels = frame_labels(PHONES, frames=8, frame_seconds=0.04)
-    assert labels.tolist() == ["pau", "pau", "a", "a", "a", "", "b", ""]
-
-
-def test_labels_are_on_the_axis_of_the_untrimmed_file():
-    whole = frame_labels(PHONES, frames=30, frame_seconds=0.01)
-    trimmed = frame_labels(PHONES, frames=20, frame_seconds=0.01, offset=0.10)
-    assert trimmed.tolist() == whole[10:].tolist()
-    assert trimmed[0] == "a"
-
-
-def test_no_labels_leave_every_frame_unnamed():
-    assert frame_labels([], frames=3, frame_seconds=0.01).tolist() == ["", "", ""]
+from vqspeech.evaluation.phones import majority_map, phone_accuracy
 
 
 def test_a_code_stands_for_its_commonest_phone_and_an_unseen_one_for_the_commonest_of_all():

@@ -1,7 +1,7 @@
 """Training crops: which stretch of which utterance step s takes is a function of the seed and s alone."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from vqspeech import audio
 from vqspeech.data.augment import pitch_shifted
 from vqspeech.data.kaldi import DataDir
+from vqspeech.data.phones import PhoneTargets
 from vqspeech.errors import VqspeechError
 
 
@@ -28,6 +29,8 @@ class Batch(NamedTuple):
     """`[B]` int64, samples that are speech rather than padding."""
     heard: Tensor
     """`[B, T]` float32, what the encoder hears: the waveform, or the same at another pitch."""
+    phones: Tensor = torch.zeros(0, 0, dtype=torch.int64)
+    """`[B, N]` int64, the phone of every frame; N is 0 where training is not told phones."""
 
 
 def speaker_table(data: DataDir) -> tuple[str, ...]:
@@ -38,8 +41,9 @@ def speaker_table(data: DataDir) -> tuple[str, ...]:
 class Crops(Dataset[Batch]):
     """Item s is the batch of step s: crops drawn uniformly over all the speech of a data dir.
 
-    The encoder hears each up to `pitch_shift` semitones higher or lower, evenly drawn.
-    Raises VqspeechError for an utterance that cannot be read.
+    The encoder hears each up to `pitch_shift` semitones higher or lower, evenly drawn. `voices` get `voices_share` of
+    the crops, each as many, and the other speakers the rest. With `phones` crops come with the phone of every frame.
+    Raises VqspeechError for an utterance that cannot be read, and for a voice that the data dir has not.
     """
 
     def __init__(
@@ -52,7 +56,11 @@ class Crops(Dataset[Batch]):
         seed: int,
         steps: int,
         pitch_shift: float = 0.0,
+        voices: Sequence[str] = (),
+        voices_share: float = 0.5,
+        phones: PhoneTargets | None = None,
     ) -> None:
+        self.phones = phones
         self.data, self.crop, self.sample_rate, self.pitch_shift = data, crop, sample_rate, pitch_shift
         self.seed, self.steps = seed, steps
         self.ids = data.utterances
@@ -63,7 +71,7 @@ class Crops(Dataset[Batch]):
         if unknown:
             raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
         self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
-        self.ends = np.cumsum([_seconds(data, id) for id in self.ids])
+        self.ends = np.cumsum(_chances(data, voices, voices_share))
         self.items = range(batch_size)
 
     def share(self, rank: int, ranks: int) -> "Crops":
@@ -84,13 +92,15 @@ class Crops(Dataset[Batch]):
     def _crop(self, rng: np.random.Generator) -> Batch:
         index = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
         index = min(index, len(self.ids) - 1)
-        waveform = _read_crop(self.data, self.ids[index], self.crop, self.sample_rate, rng.random())
+        id = self.ids[index]
+        waveform, start = _read_crop(self.data, id, self.crop, self.sample_rate, rng.random())
         heard = waveform
         if self.pitch_shift:
             heard = pitch_shifted(waveform, rng.uniform(-self.pitch_shift, self.pitch_shift), self.sample_rate)
         length = len(waveform)
         waveform, heard = (torch.from_numpy(np.pad(w, (0, self.crop - length))) for w in (waveform, heard))
-        return Batch(waveform, torch.tensor(self.speakers[index]), torch.tensor(length), heard)
+        phones = _phones(self.phones, id, start, self.crop)
+        return Batch(waveform, torch.tensor(self.speakers[index]), torch.tensor(length), heard, phones)
 
 
 def batches(crops: Crops, first: int, workers: int) -> Iterator[Batch]:
@@ -138,7 +148,14 @@ class _ErrorsAsItems(Dataset[Batch | VqspeechError]):
             return error
 
 
-def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_rate: int, seconds: float) -> Batch:
+def held_out_crops(
+    data: DataDir,
+    speakers: tuple[str, ...],
+    crop: int,
+    sample_rate: int,
+    seconds: float,
+    phones: PhoneTargets | None = None,
+) -> Batch:
     """Fixed crops of about `seconds` in all, one from the middle of each of several utterances, for evaluation.
 
     Only utterances of known speakers count, evenly spread over the data dir, the long enough ones first; a lone
@@ -158,12 +175,13 @@ def held_out_crops(data: DataDir, speakers: tuple[str, ...], crop: int, sample_r
         chosen = [long_enough[i * len(long_enough) // count] for i in range(count)]
         positions = [0.5] * count
     crops = [_read_crop(data, id, crop, sample_rate, at) for id, at in zip(chosen, positions, strict=True)]
-    waveform = torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w in crops])
+    waveform = torch.stack([torch.from_numpy(np.pad(w, (0, crop - len(w)))) for w, _ in crops])
     return Batch(
         waveform,
         speaker=torch.tensor([rows[data.utt2spk[id]] for id in chosen]),
-        length=torch.tensor([len(w) for w in crops]),
+        length=torch.tensor([len(w) for w, _ in crops]),
         heard=waveform,
+        phones=torch.stack([_phones(phones, id, start, crop) for id, (_, start) in zip(chosen, crops, strict=True)]),
     )
 
 
@@ -171,8 +189,28 @@ def _seconds(data: DataDir, id: str) -> float:
     return data.utt2dur[id] if id in data.utt2dur else audio.duration(data.wavs[id])
 
 
-def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: float) -> np.ndarray:
-    """Up to `crop` samples of an utterance, `position` in [0, 1) of the way along it."""
+def _chances(data: DataDir, voices: Sequence[str], share: float) -> np.ndarray:
+    """The share of the crops that each utterance gets."""
+    seconds = np.array([_seconds(data, id) for id in data.utterances])
+    spoken_by = np.array([data.utt2spk[id] for id in data.utterances])
+    absent = [voice for voice in voices if voice not in spoken_by]
+    if absent:
+        raise VqspeechError(f"{data.path}: has no speech of {absent[0]} of training.voices")
+    others = ~np.isin(spoken_by, list(voices))
+    if not voices or not others.any():
+        share = 1.0 if voices else 0.0
+    chances = np.zeros(len(seconds))
+    for own, part in [(others, 1 - share), *((spoken_by == voice, share / len(voices)) for voice in voices)]:
+        chances[own] = part * seconds[own] / seconds[own].sum() if own.any() else 0
+    return chances
+
+
+def _phones(targets: PhoneTargets | None, id: str, start: int, samples: int) -> Tensor:
+    return torch.zeros(0, dtype=torch.int64) if targets is None else torch.from_numpy(targets.of(id, start, samples))
+
+
+def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: float) -> tuple[np.ndarray, int]:
+    """Up to `crop` samples of an utterance, `position` in [0, 1) of the way along it, and the first one's number."""
     path = data.wavs[id]
     try:
         with soundfile.SoundFile(audio.content(path)) as file:
@@ -180,7 +218,7 @@ def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: fl
                 raise VqspeechError(
                     f"{path}: {file.samplerate} Hz, but the model takes {sample_rate} Hz: run vqspeech-prepare"
                 )
-            file.seek(int(position * max(0, file.frames - crop + 1)))
+            start = file.seek(int(position * max(0, file.frames - crop + 1)))
             waveform = file.read(crop, dtype="float32", always_2d=True).mean(axis=1)
             expected = min(crop, file.frames)
     except (OSError, soundfile.SoundFileError) as error:
@@ -189,4 +227,4 @@ def _read_crop(data: DataDir, id: str, crop: int, sample_rate: int, position: fl
         raise VqspeechError(f"{id}: {path} is damaged or truncated: {len(waveform)} of {expected} samples can be read")
     if not len(waveform) or not np.isfinite(waveform).all():
         raise VqspeechError(f"{id}: {path} holds {'no samples' if not len(waveform) else 'samples that are NaN'}")
-    return waveform
+    return waveform, start

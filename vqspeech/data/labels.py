@@ -1,8 +1,11 @@
 """Phone labels: who says which phone from when to when."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from vqspeech.data.utterance import read_lines
 from vqspeech.errors import VqspeechError
@@ -50,6 +53,19 @@ def read_labels(path: Path) -> list[Phone]:
             raise VqspeechError(f"{path}:{number}: a phone from {start} to {end} overlaps or does not last")
         phones.append(phone)
     return phones
+
+
+def frame_labels(phones: Sequence[Phone], frames: int, frame_seconds: float, offset: float = 0.0) -> np.ndarray:
+    """The phone at the centre of every frame, [frames] str; `""` where there is none.
+
+    `phones` are in order of time, in seconds of the untrimmed file; its first `offset` seconds were trimmed.
+    """
+    centres = offset + (np.arange(frames) + 0.5) * frame_seconds
+    ends = np.array([phone.end for phone in phones])
+    names = np.array([phone.phone for phone in phones] + [""])
+    starts = np.array([phone.start for phone in phones] + [np.inf])
+    current = np.searchsorted(ends, centres, side="right")
+    return np.where(centres >= starts[current], names[current], "")
 
 
 def find_labels(folder: Path) -> dict[str, Path]:

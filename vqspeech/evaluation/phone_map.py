@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vqspeech.data.labels import frame_labels
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
-from vqspeech.evaluation.phones import frame_labels, is_speech
+from vqspeech.evaluation.phones import is_speech
 from vqspeech.evaluation.speech import Speech
 from vqspeech.files import atomic_write
 from vqspeech.progress import progress

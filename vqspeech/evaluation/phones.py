@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vqspeech.evaluation.bootstrap import Interval, interval, ratio
 from vqspeech.evaluation.missing import CannotMeasure
-
-if TYPE_CHECKING:
-    from vqspeech.data.labels import Phone
 
 
 @dataclass(frozen=True)
@@ -88,19 +84,6 @@ def majority_map(codes: np.ndarray, labels: np.ndarray, size: int) -> np.ndarray
     np.add.at(counts, (codes, indices), 1)
     counts[counts.sum(axis=1) == 0] = counts.sum(axis=0)
     return names[counts.argmax(axis=1)]
-
-
-def frame_labels(phones: Sequence["Phone"], frames: int, frame_seconds: float, offset: float = 0.0) -> np.ndarray:
-    """The phone at the centre of every frame, [frames] str; `""` where there is none.
-
-    `phones` are in order of time, in seconds of the untrimmed file; its first `offset` seconds were trimmed.
-    """
-    centres = offset + (np.arange(frames) + 0.5) * frame_seconds
-    ends = np.array([phone.end for phone in phones])
-    names = np.array([phone.phone for phone in phones] + [""])
-    starts = np.array([phone.start for phone in phones] + [np.inf])
-    current = np.searchsorted(ends, centres, side="right")
-    return np.where(centres >= starts[current], names[current], "")
 
 
 def is_speech(labels: np.ndarray) -> np.ndarray:

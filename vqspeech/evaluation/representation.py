@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vqspeech.data.labels import frame_labels
 from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
 from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.codes import bitrates, code_usage, entropy_interval, merged_interval
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
-from vqspeech.evaluation.phones import frame_labels, is_speech, phone_accuracy
+from vqspeech.evaluation.phones import is_speech, phone_accuracy
 from vqspeech.evaluation.purity import purity
 from vqspeech.evaluation.speech import Speech
 from vqspeech.progress import progress

@@ -36,6 +36,8 @@ class Output:
     """`[B, T]`, minus the log probability of every sample in nats."""
     indices: Tensor
     """`[B, N]` codes."""
+    latents: Tensor
+    """`[B, D, N]`, the codes' vectors, through which a gradient reaches the encoder."""
     losses: dict[str, Tensor] = field(default_factory=dict)
     """Scalars whose sum, with the mean of `nll`, is the training loss."""
     metrics: dict[str, Tensor] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class VQVAE(nn.Module):
             weights = learnt.weights.repeat_interleave(self.hop, dim=2)[:, :, : nll.shape[2]]
             nll = (weights * nll).sum(0)
             losses |= {name: loss / self.hop for name, loss in learnt.losses.items()}
-        return Output(nll, quantized.indices, losses, quantized.metrics)
+        return Output(nll, quantized.indices, quantized.latents, losses, quantized.metrics)
 
     def _log_likelihood(self, nll: Tensor) -> Tensor:
         """Nats for every sample `[M, B, T]` -> log-likelihood of the samples that each code bears on `[M, B, N]`.

@@ -18,6 +18,7 @@ from vqspeech.progress import progress, say
 from vqspeech.training.checkpoint import load_state, newest_state, save_state
 from vqspeech.training.interrupt import Interrupt
 from vqspeech.training.log import TrainingLog
+from vqspeech.training.muon import Muon
 from vqspeech.training.ranks import leave_together
 
 LOGS = "train"
@@ -94,13 +95,8 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     of ranks. A signal to one of them ends all after the step under way with a checkpoint; so does an error of the
     first rank's data, which is raised. Raises VqspeechError when the loss is no longer a number.
     """
-    optimizer = torch.optim.AdamW(
-        task.module.parameters(),
-        lr=settings.learning_rate,
-        betas=(0.9, 0.99),
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    optimizer = _optimizer(task.module, settings)
+    identity = {**task.identity, "optimizer": settings.optimizer}
     averaged = AveragedModel(task.module, multi_avg_fn=_moving_average(settings.weight_ema))
     modules = {"module": task.module, "averaged": averaged}
     counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf}
@@ -109,8 +105,8 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
         state = fabric.broadcast(state)
     if state is not None:
         counters = load_state(state, modules, optimizer)
-        for name, value in task.identity.items():
-            if counters["identity"][name] != value:
+        for name, value in identity.items():
+            if counters["identity"].get(name) != value:
                 raise VqspeechError(f"{out}: cannot resume: the run there has another {name}; choose another --out")
     first, best = counters["step"], counters["best"]
     module, optimizer = fabric.setup(task.module, optimizer)
@@ -120,7 +116,7 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     finished = budget.ended(first, share)
 
     def checkpoint(done: int) -> None:
-        counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": task.identity}
+        counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": identity}
         save_state(out / LOGS, modules, optimizer, counters, settings.keep)
 
     with TrainingLog(out / LOGS, first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
@@ -144,7 +140,8 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
             optimizer.zero_grad()
             fabric.backward(losses["loss"])
             norm = fabric.clip_gradients(module, optimizer, max_norm=settings.gradient_clip, error_if_nonfinite=False)
-            optimizer.step()
+            with fabric.autocast():
+                optimizer.step()
             averaged.update_parameters(task.module)
 
             done, share = step + 1, budget.spent(step + 1)
@@ -179,6 +176,13 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                     say(f"stopped after step {done}: the same command with --resume, queued again, goes on from there")
                 leave_together(fabric)
                 interrupt.leave(stop)
+
+
+def _optimizer(module: nn.Module, settings: LoopConfig) -> torch.optim.Optimizer:
+    rate, betas, decay = settings.learning_rate, (0.9, 0.99), settings.weight_decay
+    if settings.optimizer == "muon":
+        return Muon(module, rate, betas, decay)
+    return torch.optim.AdamW(module.parameters(), rate, betas, weight_decay=decay, fused=True)
 
 
 def _rate(step: int, share: float, settings: LoopConfig) -> float:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vqspeech.config import Config, TrainingConfig
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
+from vqspeech.data.phones import PhoneTargets
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits, choices, draw_generator
 from vqspeech.evaluation.codes import code_usage
@@ -29,6 +30,7 @@ from vqspeech.synthesis import sample
 from vqspeech.training.checkpoint import checkpoints
 from vqspeech.training.loop import LOGS, fit
 from vqspeech.training.memory import keep_freed_memory
+from vqspeech.training.phones import PhoneHead
 from vqspeech.training.ranks import lost_ranks_told, started_ranks, starter
 from vqspeech.training.temperature import choose_temperature
 
@@ -41,9 +43,10 @@ TEMPERATURE_SECONDS = 2
 class Losses(nn.Module):
     """The model as the loop sees it: a batch to scalars."""
 
-    def __init__(self, model: VQVAE) -> None:
+    def __init__(self, model: VQVAE, phones: int = 0, phone_weight: float = 0.0) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.phone_weight = model, phone_weight
+        self.phones = PhoneHead(model.config.bottleneck.dim, phones) if phones else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The training loss in nats per sample, its parts, and what is worth logging."""
@@ -52,9 +55,14 @@ class Losses(nn.Module):
         # A rank counts by its samples, so that the mean over ranks is that over all samples of the batch.
         count = spoken.sum().float()
         nll = output.nll[spoken].mean() * (count / mean_over_ranks(count))
-        loss = nll + sum(output.losses.values(), nll.new_zeros(()))
+        losses, metrics = dict(output.losses), dict(output.metrics)
+        if self.phones is not None:
+            draws = len(output.latents) // len(batch.phones)
+            nats, metrics["phones_right"] = self.phones(output.latents, batch.phones.repeat(draws, 1))
+            losses["phones"] = self.phone_weight * nats / self.model.hop
+        loss = nll + sum(losses.values(), nll.new_zeros(()))
         bits = (nll / torch.log(nll.new_tensor(2.0))).detach()
-        return {"loss": loss, "bits": bits, **output.losses, **output.metrics}
+        return {"loss": loss, "bits": bits, **losses, **metrics}
 
 
 class VQVAETask:
@@ -64,7 +72,8 @@ class VQVAETask:
 
     def __init__(self, config: Config, model: VQVAE, speakers: tuple[str, ...], train: Crops, dev: Batch, out: Path):
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
-        self.module = Losses(model)
+        phones = 0 if train.phones is None else len(train.phones.names)
+        self.module = Losses(model, phones, config.training.phone_weight)
         self.samples_per_step = len(train.items) * train.crop
         self.identity = {"model": to_dict(config.model), "speaker table": list(speakers), "seed": config.training.seed}
 
@@ -98,7 +107,7 @@ class VQVAETask:
         self._follow_codes(model)
         model.eval()
         device = next(model.parameters()).device
-        waveform, speaker, length = (t.to(device) for t in (self.dev.waveform, self.dev.speaker, self.dev.length))
+        waveform, speaker, length, *_ = (part.to(device) for part in self.dev)
         codes = model.encode(waveform)
 
         def per_sample(latents: Tensor) -> float:
@@ -111,6 +120,8 @@ class VQVAETask:
             loss = per_sample(model.encode(waveform, draw_generator()).latents)
             loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
         measures = {"loss": loss, **found, **_code_measures(codes, model.bottleneck)}
+        if self.dev.phones.numel():
+            measures["phones_right"] = float(module.phones(codes.latents, self.dev.phones.to(device))[1])
         if self.config.training.audio_seconds > 0:
             measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
@@ -219,17 +230,23 @@ def train(
     fabric.launch()
     keep_freed_memory()
     with lost_ranks_told(fabric), locked(out / LOGS) if fabric.is_global_zero else nullcontext():
+        rate = model_config.sample_rate
+        phones = PhoneTargets(data, model_config.hop, rate) if settings.phone_weight else None
         crops = Crops(
             data,
             speakers,
             crop,
             settings.batch_size,
-            model_config.sample_rate,
+            rate,
             settings.seed,
             settings.max_steps,
-            settings.pitch_shift,
+            pitch_shift=settings.pitch_shift,
+            voices=settings.voices,
+            voices_share=settings.voices_share,
+            phones=phones,
         )
-        dev_crops = held_out_crops(held_out, speakers, 4 * crop, model_config.sample_rate, settings.eval_seconds)
+        dev_phones = PhoneTargets(held_out, phones.hop, rate, phones.names) if phones and held_out.labels else None
+        dev_crops = held_out_crops(held_out, speakers, 4 * crop, rate, settings.eval_seconds, dev_phones)
         fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
         if fabric.is_global_zero:
             if not (out / WEIGHTS).exists():
