@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +8,15 @@ from torch.nn import functional
 
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.data.kaldi import DataDir
-from vqspeech.data.phones import UNKNOWN
+from vqspeech.data.dataset import Crops
+from vqspeech.data.kaldi import DataDir, read_data_dir
+from vqspeech.data.phones import UNKNOWN, PhoneTargets
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
+from vqspeech.models.vqvae import VQVAE
 from vqspeech.training.log import read_metrics
 from vqspeech.training.phones import PhoneHead
-from vqspeech.training.vqvae import train
+from vqspeech.training.vqvae import Losses, train
 
 
 def label(data: DataDir) -> DataDir:
@@ -24,6 +27,10 @@ def label(data: DataDir) -> DataDir:
         data.labels[id] = path
     (data.path / "labels.scp").write_text("".join(f"{id} {path}\n" for id, path in data.labels.items()))
     return data
+
+
+def targets(folder: Path) -> PhoneTargets:
+    return PhoneTargets(read_data_dir(folder / "train"), hop=64, sample_rate=16000)
 
 
 def test_only_known_frames_count() -> None:
@@ -39,25 +46,38 @@ def test_only_known_frames_count() -> None:
     assert (nats.item(), right.item()) == (0, 0)
 
 
-def test_codes_learn_phones_that_training_is_told(tmp_path: Path) -> None:
+def test_codes_learn_phones_while_the_decoder_stays_as_it_is(tmp_path: Path) -> None:
     label(make_data_dir(tmp_path / "train"))
     label(make_data_dir(tmp_path / "dev"))
-    settings = replace(
-        TRAINING,
-        max_steps=80,
-        eval_every=80,
-        batch_size=6,
-        warmup_steps=1,
-        learning_rate=1e-2,
-        phone_weight=300.0,
-        weight_ema=0.5,
-    )
-    config = tiny_config(settings, start_steps=40)
+    settings = replace(TRAINING, max_steps=120, eval_every=40, batch_size=6, warmup_steps=1, learning_rate=1e-2)
+    config = tiny_config(replace(settings, phone_weight=1.0, decoder=False), start_steps=80)
     train(config, tmp_path / "train", tmp_path / "dev", tmp_path / "out", accelerator="cpu")
-    lines = read_metrics(tmp_path / "out/train/metrics.jsonl")
-    assert [line["phones_right"] for line in lines if line["split"] == "dev"][-1] > 0.75
+    dev = [line for line in read_metrics(tmp_path / "out/train/metrics.jsonl") if line["split"] == "dev"]
+    assert dev[-1]["phones_right"] > 0.75
+    torch.manual_seed(settings.seed)
+    before, after = VQVAE(config.model, 2).state_dict(), from_pretrained(tmp_path / "out").model.state_dict()
     # The head is of training alone.
-    assert not any("phones" in name for name, _ in from_pretrained(tmp_path / "out").model.named_parameters())
+    assert before.keys() == after.keys()
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"encoder", "bottleneck"}
+
+
+def test_phones_are_a_second_task_beside_the_decoders(tmp_path: Path) -> None:
+    label(make_data_dir(tmp_path / "train"))
+    batch = Crops(
+        read_data_dir(tmp_path / "train"), ("a", "b"), 640, 2, 16000, seed=1, steps=1, phones=targets(tmp_path)
+    )[0]
+    for bottleneck in ("vq", "vimco"):
+        torch.manual_seed(0)
+        losses = Losses(VQVAE(tiny_config(name=bottleneck, start_steps=0).model, 2), phones=3, phone_weight=64.0)
+        found = losses(batch)
+        nats = found["phones"].item()
+        assert 0 < nats < 3
+        # A weight of one hop in nats a frame is one in nats a sample.
+        others = sum(found[name].item() for name in ("commitment", "score") if name in found)
+        assert found["loss"].item() == pytest.approx(found["bits"].item() * math.log(2) + others + nats, rel=1e-5)
+        found["phones"].backward()
+        assert losses.phones.final.weight.grad.abs().sum() > 0
 
 
 def test_data_without_labels_are_refused_in_training_and_left_out_on_dev(tmp_path: Path) -> None:

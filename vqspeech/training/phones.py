@@ -1,9 +1,12 @@
 """Phones as a second task: a head that names each frame's phone from its code, so that codes tell phones apart."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vqspeech.data.dataset import Batch
 from vqspeech.data.phones import UNKNOWN
+from vqspeech.models.vqvae import VQVAE
 
 
 class PhoneHead(nn.Module):
@@ -24,3 +27,19 @@ class PhoneHead(nn.Module):
         nats = functional.cross_entropy(logits, classes, ignore_index=UNKNOWN, reduction="sum") / count
         right = ((logits.argmax(1) == classes) & known).sum() / count
         return nats, right
+
+
+class PhoneLosses(nn.Module):
+    """Encoder and bottleneck that learn phones alone, before a decoder learns to speak their codes."""
+
+    def __init__(self, model: VQVAE, phones: int) -> None:
+        super().__init__()
+        self.model = model
+        self.phones = PhoneHead(model.config.bottleneck.dim, phones)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The training loss in nats a frame, its parts, and what is worth logging."""
+        quantized = self.model.bottleneck(self.model.encoder(batch.heard))
+        nats, right = self.phones(quantized.latents, batch.phones)
+        losses = {"phones": nats, **quantized.losses}
+        return {"loss": torch.stack(list(losses.values())).sum(), **losses, **quantized.metrics, "phones_right": right}

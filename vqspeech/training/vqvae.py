@@ -30,7 +30,7 @@ from vqspeech.synthesis import sample
 from vqspeech.training.checkpoint import checkpoints
 from vqspeech.training.loop import LOGS, fit
 from vqspeech.training.memory import keep_freed_memory
-from vqspeech.training.phones import PhoneHead
+from vqspeech.training.phones import PhoneHead, PhoneLosses
 from vqspeech.training.ranks import lost_ranks_told, started_ranks, starter
 from vqspeech.training.temperature import choose_temperature
 
@@ -73,7 +73,9 @@ class VQVAETask:
     def __init__(self, config: Config, model: VQVAE, speakers: tuple[str, ...], train: Crops, dev: Batch, out: Path):
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
         phones = 0 if train.phones is None else len(train.phones.names)
-        self.module = Losses(model, phones, config.training.phone_weight)
+        self.module: nn.Module = PhoneLosses(model, phones)
+        if config.training.decoder:
+            self.module = Losses(model, phones, config.training.phone_weight)
         self.samples_per_step = len(train.items) * train.crop
         self.identity = {"model": to_dict(config.model), "speaker table": list(speakers), "seed": config.training.seed}
 
@@ -101,14 +103,22 @@ class VQVAETask:
         """Whether the model is one to use: its codes have been placed."""
         return self.module.model.bottleneck.ready
 
+    @torch.no_grad()
     def evaluate(self, module: nn.Module) -> dict[str, Any]:
         """Bits per sample with true, shuffled and zeroed codes; use of the codes."""
         model: VQVAE = module.model
         self._follow_codes(model)
         model.eval()
         device = next(model.parameters()).device
-        waveform, speaker, length, *_ = (part.to(device) for part in self.dev)
+        waveform, speaker, length, _, phones = (part.to(device) for part in self.dev)
         codes = model.encode(waveform)
+        measures = _code_measures(codes, model.bottleneck)
+        if phones.numel():
+            nats, right = (float(found) for found in module.phones(codes.latents, phones))
+            measures |= {"phones": nats, "phones_right": right}
+        if not self.config.training.decoder:
+            model.train()
+            return {"loss": nats, **measures}
 
         def per_sample(latents: Tensor) -> float:
             return float(bits(model, waveform, speaker, latents, length).sum() / length.sum())
@@ -119,9 +129,7 @@ class VQVAETask:
             # Training minimises the bound, which is about draws; the likeliest codes alone are no guide to it.
             loss = per_sample(model.encode(waveform, draw_generator()).latents)
             loss += self.config.model.bottleneck.kl * float(codes.kl) / math.log(2) / model.hop
-        measures = {"loss": loss, **found, **_code_measures(codes, model.bottleneck)}
-        if self.dev.phones.numel():
-            measures["phones_right"] = float(module.phones(codes.latents, self.dev.phones.to(device))[1])
+        measures = {"loss": loss, **found, **measures}
         if self.config.training.audio_seconds > 0:
             measures |= self._audio(model, waveform[:1], speaker[:1])
         self._warn_of_collapse(measures)
@@ -245,7 +253,9 @@ def train(
             voices_share=settings.voices_share,
             phones=phones,
         )
-        dev_phones = PhoneTargets(held_out, phones.hop, rate, phones.names) if phones and held_out.labels else None
+        dev_phones = None
+        if phones and (held_out.labels or not settings.decoder):
+            dev_phones = PhoneTargets(held_out, phones.hop, rate, phones.names)
         dev_crops = held_out_crops(held_out, speakers, 4 * crop, rate, settings.eval_seconds, dev_phones)
         fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
         if fabric.is_global_zero:
@@ -253,7 +263,8 @@ def train(
                 raise VqspeechError(
                     f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps"
                 )
-            _note_temperature(out, held_out, settings.eval_seconds)
+            if settings.decoder:
+                _note_temperature(out, held_out, settings.eval_seconds)
 
 
 def _note_temperature(folder: Path, dev: DataDir, seconds: float) -> None:
