@@ -64,7 +64,7 @@ class Recogniser(nn.Module):
         self.subsampling = nn.ModuleList(nn.Conv1d(width, width, 3, 2 if n < halvings else 1, 1) for n in range(2))
         self.dropout = nn.Dropout(shape.dropout)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.output = nn.Linear(width, shape.labels)
+        self.final = nn.Linear(width, shape.labels)
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Log probabilities and how many frames of them count `[B]`, for inputs of these lengths `[B]`."""
@@ -81,7 +81,7 @@ class Recogniser(nn.Module):
         inside = _inside(lengths, hidden)
         for block in self.blocks:
             hidden = block(hidden, inside)
-        return self.output(hidden).log_softmax(-1), lengths
+        return self.final(hidden).log_softmax(-1), lengths
 
     def save(self, folder: Path) -> None:
         """Write what `load` reads."""

@@ -17,6 +17,7 @@ from torch.nn import functional
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder
 from vqspeech.progress import progress, say
+from vqspeech.training.muon import Muon
 
 WARM_UP = 0.1
 """Share of the steps in which the learning rate rises; it falls to 0 over the others."""
@@ -36,7 +37,7 @@ def train(options: argparse.Namespace) -> None:
     )
     codes = None if options.log_mel else exported.info["codes"]
     recogniser = Recogniser(Shape(codes, len(labels), repeat, stride, options.width, options.layers))
-    optimizer = torch.optim.AdamW(recogniser.parameters(), lr=options.learning_rate, weight_decay=0.01)
+    optimizer = Muon(recogniser, options.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, options.steps))
     rows = batches(examples, options.batch_size)
     losses, report = [], max(1, options.steps // REPORTS)
