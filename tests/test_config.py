@@ -19,12 +19,12 @@ def test_every_shipped_config_builds_its_model(path: Path) -> None:
     with torch.device("meta"):
         model = VQVAE(config.model, speakers=2)
     assert model.decoder.receptive_field > 1000
-    expected = {"units50": 320, "units25": 640}.get(path.stem, 64)
+    expected = {"units50": 320, "units25": 640, "box": 128}.get(path.stem, 64)
     assert config.model.hop == expected
 
 
 def test_the_shipped_configs_are_those_that_are_documented() -> None:
-    assert {path.stem for path in SHIPPED} == {"tiny", "base", "paper", "units50", "units25", "compare"}
+    assert {path.stem for path in SHIPPED} == {"tiny", "base", "paper", "units50", "units25", "box", "compare"}
 
 
 def test_every_setting_has_a_docstring() -> None:

@@ -230,8 +230,8 @@ class TrainingConfig(LoopConfig):
     """What is left goes to the other speakers, to each by the length of their speech."""
     phone_weight: float = 0.0
     """Weight of naming each frame's phone from its code, in nats a frame; above 0 the data need phone labels."""
-    decoder: bool = True
-    """false: encoder and codes learn phones alone, some twenty times faster, and the decoder stays as it is."""
+    phones_alone: bool = False
+    """Whether encoder and codes learn phones alone, some twenty times faster, and the decoder stays as it is."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     eval_seconds: float = 24.0
@@ -247,8 +247,8 @@ class TrainingConfig(LoopConfig):
         self._at_least(0, "workers", "audio_seconds", "pitch_shift", "voices_share", "phone_weight")
         self._at_most(12, "pitch_shift")
         self._at_most(1, "voices_share")
-        if not self.decoder and not self.phone_weight:
-            raise ConfigError("decoder: without it there is nothing to learn from but phones: give a phone_weight")
+        if self.phones_alone and not self.phone_weight:
+            raise ConfigError("phones_alone: phones are not learnt without a phone_weight above 0")
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def test_codes_learn_phones_while_the_decoder_stays_as_it_is(tmp_path: Path) -> 
     label(make_data_dir(tmp_path / "train"))
     label(make_data_dir(tmp_path / "dev"))
     settings = replace(TRAINING, max_steps=120, eval_every=40, batch_size=6, warmup_steps=1, learning_rate=1e-2)
-    config = tiny_config(replace(settings, phone_weight=1.0, decoder=False), start_steps=80)
+    config = tiny_config(replace(settings, phone_weight=1.0, phones_alone=True), start_steps=80)
     train(config, tmp_path / "train", tmp_path / "dev", tmp_path / "out", accelerator="cpu")
     dev = [line for line in read_metrics(tmp_path / "out/train/metrics.jsonl") if line["split"] == "dev"]
     assert dev[-1]["phones_right"] > 0.75

@@ -74,7 +74,7 @@ class VQVAETask:
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
         phones = 0 if train.phones is None else len(train.phones.names)
         self.module: nn.Module = PhoneLosses(model, phones)
-        if config.training.decoder:
+        if not config.training.phones_alone:
             self.module = Losses(model, phones, config.training.phone_weight)
         self.samples_per_step = len(train.items) * train.crop
         self.identity = {"model": to_dict(config.model), "speaker table": list(speakers), "seed": config.training.seed}
@@ -116,7 +116,7 @@ class VQVAETask:
         if phones.numel():
             nats, right = (float(found) for found in module.phones(codes.latents, phones))
             measures |= {"phones": nats, "phones_right": right}
-        if not self.config.training.decoder:
+        if self.config.training.phones_alone:
             model.train()
             return {"loss": nats, **measures}
 
@@ -254,7 +254,7 @@ def train(
             phones=phones,
         )
         dev_phones = None
-        if phones and (held_out.labels or not settings.decoder):
+        if phones and (held_out.labels or settings.phones_alone):
             dev_phones = PhoneTargets(held_out, phones.hop, rate, phones.names)
         dev_crops = held_out_crops(held_out, speakers, 4 * crop, rate, settings.eval_seconds, dev_phones)
         fit(VQVAETask(config, model, speakers, crops, dev_crops, out), settings, fabric, out, resume)
@@ -263,7 +263,7 @@ def train(
                 raise VqspeechError(
                     f"{out}: the time was up before the codes were placed: lower bottleneck.start_steps"
                 )
-            if settings.decoder:
+            if not settings.phones_alone:
                 _note_temperature(out, held_out, settings.eval_seconds)
 
 

@@ -2,7 +2,7 @@
 """Label speech with clusters of its own MFCCs, in place of phones: cluster_labels.py OUT data/vctk/train data/vctk/dev.
 
 The clusters are fitted to the first data directory. OUT/train, OUT/dev are data directories of the same recordings,
-whose labels.scp names files in OUT/labels. By --training.phone_weight and --training.decoder false encoder and codes
+whose labels.scp names files in OUT/labels. By --training.phone_weight and --training.phones_alone encoder and codes
 learn to tell the clusters from context, as HuBERT does at first (Hsu et al. 2021, section II-A). No text is needed.
 MFCCs have zero mean and unit variance over each utterance, which takes out much of the speaker.
 """

@@ -5,20 +5,23 @@ data=data/read-speech
 expdir=exp/box
 train_config=conf/box.yaml
 init=
-minutes=88
+phone_minutes=10
+minutes=60
 speakers="p225 p226 p227 p228 bdl slt kathleen"
 train_args=
 
 help_message="Usage: bash recipes/vctk/local/train_box.sh [options]
 
-Finds the phones of data that recipes/vctk/run.sh has prepared (--corpus DIR --skip-bad true --stop-stage 1), trains on
-them and packs what came, with the voices named, into EXPDIR/packed: the weights for vqspeech/pretrained.
-docs/pretrained.md tells which runs there were. Folders are relative to recipes/vctk.
+Finds the phones of data that recipes/vctk/run.sh has prepared (--corpus DIR --skip-bad true --stop-stage 1), teaches
+encoder and codes those alone (EXPDIR/phones), then decoder and codes together, and packs what came, with the voices
+named, into EXPDIR/packed: the weights for vqspeech/pretrained. docs/pretrained.md tells which runs there were. Folders
+are relative to recipes/vctk.
 
   --data DIR           with train and dev (default: $data)
   --expdir DIR         the run and the packed model (default: $expdir)
   --train-config FILE  (default: $train_config)
   --init DIR           a model to go on from, such as the packaged one (default: none)
+  --phone-minutes N    of learning phones alone (default: $phone_minutes)
   --minutes N          of training (default: $minutes)
   --speakers NAMES     voices that are packed (default: $speakers)
   --train-args ARGS    further flags of vqspeech-train"
@@ -33,12 +36,22 @@ find_phones() {
   done
 }
 
-learn() {
+# Encoder and codes alone are so quick that they can take larger batches, and farther shifts of pitch.
+learn_phones() {
   find_phones
   # shellcheck disable=SC2086 # words are wanted
-  train "$expdir" --training.max_minutes "$minutes" ${init:+--init "$init"} $train_args
+  train "$expdir/phones" --training.phones_alone true --training.max_minutes "$phone_minutes" --training.batch_size 8 \
+    --training.crop 20480 --training.pitch_shift 3 --training.voices_share 0.3 --training.eval_every 100 \
+    ${init:+--init "$init"} $train_args
 }
 
-experiment "the model in the box" "$expdir" "$data $init $minutes $train_args $(cat "$train_config")" learn
+learn() {
+  # shellcheck disable=SC2086 # words are wanted
+  train "$expdir" --training.max_minutes "$minutes" --init "$expdir/phones" $train_args
+}
+
+settings="$data $init $phone_minutes $minutes $train_args $(cat "$train_config")"
+experiment "phones" "$expdir/phones" "$settings" learn_phones
+experiment "the model in the box" "$expdir" "$settings" learn
 # shellcheck disable=SC2086
 local/pack_model.py "$expdir" "$expdir/packed" --speakers $speakers
