@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -249,6 +250,31 @@ def test_a_header_that_numpy_cannot_parse_is_damage(tmp_path: Path, units: Units
     array = next((tmp_path / "out/arrays").rglob("*.npy"))
     array.write_bytes(array.read_bytes().replace(b"{'descr'", b"((('desc"))
     with pytest.raises(VqspeechError, match="out: damaged"):
+        import_units(tmp_path / "out")
+
+
+def test_an_archive_that_zip_cannot_read_is_damage(tmp_path: Path, units: Units) -> None:
+    export_units(units, "npz", tmp_path / "out")
+    archive = tmp_path / "out/units.npz"
+    # The version of zip that each entry of the directory at the end needs.
+    archive.write_bytes(
+        re.sub(rb"(PK\x01\x02..).", lambda found: found[1] + b"\xff", archive.read_bytes(), flags=re.DOTALL)
+    )
+    with pytest.raises(VqspeechError, match="out: damaged: zip file version"):
+        import_units(tmp_path / "out")
+
+
+def test_a_table_that_arrow_cannot_read_is_damage(
+    tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    export_units(units, "parquet", tmp_path / "out")
+
+    def refuse(path: Path) -> None:
+        raise pyarrow.lib.ArrowNotImplementedError("Integers with more than 64 bits not implemented")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", refuse)
+    with pytest.raises(VqspeechError, match="out: damaged: Integers with more than 64 bits"):
         import_units(tmp_path / "out")
 
 
