@@ -1,4 +1,4 @@
-"""Let atheris, guided by coverage, look for inputs on which a reader crashes, hangs or takes more memory than it should.
+"""Let atheris, guided by coverage, look for inputs on which a reader crashes, hangs or takes memory without end.
 
     python tests/soak/fuzz.py [--targets 'audio; data dir'] [--inputs 100000] [--seconds 0] [--keep DIR]
 
@@ -22,6 +22,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from hashlib import sha256
+from importlib.util import find_spec
 from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType
@@ -31,6 +32,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+INSTRUMENTED = ("vqspeech", "yaml", "zipfile", "tarfile", "gzip")
+"""Packages whose branches guide the search."""
 TIMEOUT = 60
 """Seconds after which an input counts as hanging; the cores may be busy with other things."""
 MEMORY = 4096
@@ -38,33 +41,9 @@ MEMORY = 4096
 MOST_DEATHS = 10
 """Times that a target is begun again after its process died."""
 WORDS = (
-    *("\xf7\xf8\xf9\xfa", "\xf6", "\0", "\n", "\t", "|", "..", "/", "-1", "0", "1e308", "1e-308", "nan", "inf"),
-    *(
-        "9223372036854775807",
-        "99999999999999999999999999",
-        "\xff\xff\xff\x7f",
-        "\xff\xff\xff\xff",
-        "\xc3\xa4",
-        "\xef\xbb\xbf",
-    ),
-    *(
-        "null",
-        "true",
-        "{}",
-        "[]",
-        '""',
-        "[[",
-        '{"',
-        "\\ud800",
-        ": ",
-        "- ",
-        "&a ",
-        "*a",
-        "<<: ",
-        "!!",
-        "!!float ",
-        "---\n",
-    ),
+    *("\xf7\xf8\xf9\xfa", "\xf6", "\0", "\n", "\t", "|", "..", "/", "\xc3\xa4", "\xef\xbb\xbf", "\xff\xff\xff\x7f"),
+    *("\xff\xff\xff\xff", "-1", "0", "1e308", "1e-308", "nan", "inf", "9223372036854775807", "99999999999999999999999"),
+    *("null", "true", "{}", "[]", '""', "[[", '{"', "\\ud800", ": ", "- ", "&a ", "*a", "<<: ", "!!float ", "---\n"),
     *("1.0", "0x", "'", '"', "a-1", "a-2", "units", "durations", "merged", "format", "bpe", "codes", "U", "|O", "<i8"),
 )
 """What mutations may put in besides bytes."""
@@ -79,6 +58,8 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="folder for corpora and findings (default: findings alone, in /tmp)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if find_spec("atheris") is None:
+        parser.error("not installed: atheris (pip install 'vqspeech[fuzz]')")
     if options.child:
         _fuzz_here(options.child, options.keep, options.inputs, options.seconds)
 
@@ -150,7 +131,7 @@ def _fuzz_here(name: str, keep: Path, inputs: int, seconds: int) -> None:
         os._exit(0)
     import atheris
 
-    with atheris.instrument_imports(include=["vqspeech", "yaml", "zipfile", "tarfile", "gzip"]):
+    with atheris.instrument_imports(include=INSTRUMENTED):
         from tests.soak.targets import TARGETS, lowered_limits, try_input
 
         target = TARGETS[name]

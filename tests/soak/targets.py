@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 
 from vqspeech.errors import VqspeechError
+from vqspeech.files import check_id
 
 RATE = 16000
 SEPARATOR, EMPTY = b"\xf7\xf8\xf9\xfa", b"\xf6"
@@ -37,7 +38,6 @@ LOWERED = {
     "vqspeech.units.formats.tables.MOST_VALUES": 4 * 10**6,
 }
 """Limits that allow a small file to become gigabytes, set so low that whatever goes past them stands out."""
-INSTRUMENTED = ("vqspeech", "yaml", "zipfile", "tarfile", "gzip")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Target:
     make: Callable[[Path], None]
     """Writes into a folder one subfolder for each seed, in which these files are valid."""
     read: Callable[[Path], object]
-    """Reads the files in a folder. It may raise VqspeechError, and OSError with a reason that a command can print."""
+    """Reads the files in a folder, and asserts of what it reads what is promised. It may raise VqspeechError, and
+    OSError with a reason that a command can print."""
 
     def seeds(self, work: Path) -> list[bytes]:
         """Make the seeds, as inputs, by way of an unused folder."""
@@ -162,18 +163,21 @@ def _read_audio(folder: Path) -> None:
         with contextlib.suppress(VqspeechError):
             read(folder / "a")
     waveform = audio.read(folder / "a", RATE)
-    audio.level_gain(waveform, RATE)
-    audio.speech_span(waveform, RATE)
+    assert waveform.dtype == np.float32 and waveform.ndim == 1 and len(waveform) and np.isfinite(waveform).all()
+    gain = audio.level_gain(waveform, RATE)
+    assert gain == 1 or np.abs(gain * waveform).max() <= 1.01 * audio.PEAK
+    start, end = audio.speech_span(waveform, RATE)
+    assert 0 <= start < end <= len(waveform)
 
 
 def _make_tar(place: Path) -> None:
     from vqspeech import audio
 
-    audio.write(place / "work/a.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 300), RATE)
+    audio.write(place / "work/a-1.flac", np.random.default_rng(0).uniform(-0.5, 0.5, 300), RATE)
     for number, format in enumerate((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT)):
         (place / f"{number}").mkdir()
         with tarfile.open(place / f"{number}/a.tar", "w", format=format) as archive:
-            archive.add(place / "work/a.flac", "a.flac")
+            archive.add(place / "work/a-1.flac", "a-1.flac")
     shutil.rmtree(place / "work")
 
 
@@ -186,7 +190,7 @@ def _read_tar(folder: Path) -> None:
         # A header that was changed is refused for its checksum alone: this one gets what is right.
         header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:512]))
         (folder / "a.tar").write_bytes(header)
-    audio.read(Member(folder / "a.tar", 512, "a"), RATE)
+    audio.read(Member(folder / "a.tar", 512, "a-1"), RATE)
 
 
 # Data
@@ -205,7 +209,11 @@ def _make_data(place: Path) -> None:
         for name in ("a.wav", "a.lab"):
             (folder / name).write_text("something")
     shutil.copytree(place / "1", place / "2")
-    (place / "2/wav.scp").write_text("a-1 sox a.wav |\na-2 cat |\nb-1 a.tar:512\n")
+    _make_tar(place / "shards")
+    # Of an archive its first member alone.
+    (place / "2/a-1.tar").write_bytes((place / "shards/0/a.tar").read_bytes()[:2048])
+    (place / "2/wav.scp").write_text("a-1 a-1.tar:512\na-2 sox a.wav |\nb-1 a.wav\n")
+    shutil.rmtree(place / "shards")
 
 
 def _read_data(folder: Path) -> None:
@@ -216,6 +224,9 @@ def _read_data(folder: Path) -> None:
     # Pipes are read, not run. Files are named relative to the folder that holds them.
     with contextlib.chdir(folder):
         validate_data_dir(folder, allow_pipes=True)
+    data = read_data_dir(folder, allow_pipes=True)
+    assert all(0 < seconds < np.inf for seconds in data.utt2dur.values())
+    assert all(map(check_id, [*data.utterances, *data.speakers]))
 
 
 def _make_manifest(place: Path) -> None:
@@ -238,7 +249,8 @@ def _read_labels(folder: Path) -> None:
     from vqspeech.data.labels import find_labels, read_labels
 
     for path in find_labels(folder).values():
-        read_labels(path)
+        times = [time for phone in read_labels(path) for time in (phone.start, phone.end)]
+        assert times == sorted(times) and np.isfinite(times).all()
 
 
 # Units
@@ -255,10 +267,14 @@ def _make_units(place: Path) -> None:
     write_units(place / "1", INFO, _units())
 
 
-def _read_units(folder: Path) -> object:
+def _read_units(folder: Path) -> None:
     from vqspeech.units.transfer import read_units_or_export
 
-    return read_units_or_export(folder)
+    units = read_units_or_export(folder)
+    for id, row in units.units.items():
+        assert check_id(id) and row.dtype == np.int64 and row.ndim == 1 and len(row)
+        assert row.min() >= 0 and row.max() < units.info["codes"]
+    assert all(map(check_id, units.speakers.values()))
 
 
 def _make_export(format: str, with_bpe: bool = False) -> Callable[[Path], None]:
@@ -301,7 +317,7 @@ def _open(folder: Path) -> None:
         (folder / "units.npz").unlink()
 
 
-def _read_export(folder: Path) -> object:
+def _read_export(folder: Path) -> None:
     lines, arrays = folder / "cuts.jsonl", [folder / f"{name}.npy" for name in ("ids", "lengths", "units", "durations")]
     if lines.exists():
         (folder / "cuts.jsonl.gz").write_bytes(gzip.compress(lines.read_bytes(), 1))
@@ -309,7 +325,7 @@ def _read_export(folder: Path) -> object:
         with zipfile.ZipFile(folder / "units.npz", "w") as archive:
             for path in filter(Path.exists, arrays):
                 archive.writestr(path.name, path.read_bytes())
-    return _read_units(folder)
+    _read_units(folder)
 
 
 def _export(format: str, *files: str, with_bpe: bool = False) -> Target:
@@ -356,10 +372,11 @@ def _make_model(place: Path) -> None:
         save_pretrained(place / name, model, ("p225", "p226"), {"temperature": 1.0})
 
 
-def _read_model(folder: Path) -> object:
+def _read_model(folder: Path) -> None:
     from vqspeech.hub import from_pretrained
 
-    return from_pretrained(folder)
+    loaded = from_pretrained(folder)
+    assert all(map(check_id, loaded.speakers)) and 0 <= loaded.notes.get("temperature", 1.0) < np.inf
 
 
 def _make_prior(place: Path) -> None:
@@ -372,10 +389,10 @@ def _make_prior(place: Path) -> None:
     save_priors(place / "0", Priors(Histogram(4), Autoregressive(4, 1, config), ("a",), info))
 
 
-def _read_prior(folder: Path) -> object:
+def _read_prior(folder: Path) -> None:
     from vqspeech.units.prior import load_priors
 
-    return load_priors(folder)
+    load_priors(folder)
 
 
 def _make_state(place: Path) -> None:
@@ -431,11 +448,11 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-KALDI = ("wav.scp", "utt2spk", "spk2utt", "text", "spk2gender", "utt2dur", "utt2offset", "labels.scp", "a.wav", "a.lab")
+KALDI = ("wav.scp", "utt2spk", "spk2utt", "text", "spk2gender", "utt2dur", "utt2offset", "labels.scp")
 TARGETS = {
     "audio": Target(("a",), _make_audio, _read_audio),
     "tar": Target(("a.tar",), _make_tar, _read_tar),
-    "data dir": Target(KALDI, _make_data, _read_data),
+    "data dir": Target((*KALDI, "a.wav", "a.lab", "a-1.tar"), _make_data, _read_data),
     "manifest": Target(("manifest.tsv",), _make_manifest, _read_manifest),
     "labels": Target(("a.lab", "a.phn"), _make_labels, _read_labels),
     "units dir": Target(("units.json", "units.txt", "utt2spk"), _make_units, _read_units),

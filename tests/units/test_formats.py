@@ -257,9 +257,8 @@ def test_an_archive_that_zip_cannot_read_is_damage(tmp_path: Path, units: Units)
     export_units(units, "npz", tmp_path / "out")
     archive = tmp_path / "out/units.npz"
     # The version of zip that each entry of the directory at the end needs.
-    archive.write_bytes(
-        re.sub(rb"(PK\x01\x02..).", lambda found: found[1] + b"\xff", archive.read_bytes(), flags=re.DOTALL)
-    )
+    entry = re.compile(rb"(PK\x01\x02..).", re.DOTALL)
+    archive.write_bytes(entry.sub(lambda found: found[1] + b"\xff", archive.read_bytes()))
     with pytest.raises(VqspeechError, match="out: damaged: zip file version"):
         import_units(tmp_path / "out")
 
@@ -383,6 +382,18 @@ def promise_npy(folder: Path) -> None:
     array.write_bytes(PROMISE + bytes(24))
 
 
+def promise_nothing(folder: Path) -> None:
+    """Texts of no length, very many."""
+    with zipfile.ZipFile(folder / "units.npz", "w") as archive:
+        for name in ("ids", "lengths", "units", "durations"):
+            archive.writestr(f"{name}.npy", PROMISE.replace(b"<i8", b"|S0"))
+
+
+def bomb_texts(folder: Path) -> None:
+    """A long text among many short ones."""
+    (folder / "units.txt").write_text(f"a|{'1 ' * 40_000}{'9' * 40_000}\n")
+
+
 def bomb_gzip(folder: Path) -> None:
     """A line without end."""
     with gzip.open(folder / "cuts.jsonl.gz", "wb") as file:
@@ -407,6 +418,8 @@ def bomb_parquet(folder: Path) -> None:
 BOMBS = [
     ("npz", bomb_npz, "units.npy promises"),
     ("npz", promise_npz, "ids.npy promises"),
+    ("npz", promise_nothing, "ids.npy promises"),
+    ("gslm", bomb_texts, "expected whole numbers"),
     ("lhotse", promise_npy, "damaged"),
     ("lhotse", bomb_gzip, "longer than 67108864 bytes"),
     ("kaldi-ark", promise_ark, "not a binary vector"),
