@@ -136,8 +136,13 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
 
     `build` makes the model that `description` tells of. Raises VqspeechError.
     """
-    with torch.device("meta"), _WithoutValues():
-        wanted = sum(tensor.numel() for tensor in build().state_dict().values())
+    try:
+        with torch.device("meta"), _WithoutValues():
+            wanted = sum(tensor.numel() for tensor in build().state_dict().values())
+    except (RuntimeError, TypeError, OverflowError) as error:  # sizes beyond 64 bits
+        raise VqspeechError(
+            f"{weights}: damaged or not of this {description.name}, which tells of weights beyond measure"
+        ) from error
     # Weights may be stored in 16 bits.
     if 2 * wanted > weights.stat().st_size:
         raise VqspeechError(

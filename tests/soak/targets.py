@@ -226,6 +226,7 @@ def _read_data(folder: Path) -> None:
         validate_data_dir(folder, allow_pipes=True)
     data = read_data_dir(folder, allow_pipes=True)
     assert all(0 < seconds < np.inf for seconds in data.utt2dur.values())
+    assert not any("\0" in str(path) for path in [*data.wavs.values(), *data.labels.values()] if isinstance(path, Path))
     assert all(map(check_id, [*data.utterances, *data.speakers]))
 
 
@@ -238,6 +239,17 @@ def _read_manifest(folder: Path) -> object:
     from vqspeech.data.manifest import read_manifest
 
     return read_manifest(folder)
+
+
+def _make_librispeech(place: Path) -> None:
+    _write(place / "0/1/2/1-2.trans.txt", "1-2-0 GOOD DAY\n1-2-1 AND AGAIN\n")
+    _write(place / "0/SPEAKERS.TXT", "; ID | SEX\n1 | F | train-clean-100 | 25.0 | A Name\n")
+
+
+def _read_librispeech(folder: Path) -> object:
+    from vqspeech.data.librispeech import read_librispeech
+
+    return read_librispeech(folder)
 
 
 def _make_labels(place: Path) -> None:
@@ -328,8 +340,17 @@ def _read_export(folder: Path) -> None:
     _read_units(folder)
 
 
-def _export(format: str, *files: str, with_bpe: bool = False) -> Target:
-    return Target(("units.json", "durations.txt", *files), _make_export(format, with_bpe), _read_export)
+def _read_bpe(folder: Path) -> None:
+    from vqspeech.units.store import Units
+    from vqspeech.units.transfer import bpe_of_export
+
+    with contextlib.suppress(VqspeechError):
+        bpe_of_export(folder, Units(INFO, {}), merge=False)
+    _read_units(folder)
+
+
+def _export(format: str, *files: str) -> Target:
+    return Target(("units.json", "durations.txt", *files), _make_export(format), _read_export)
 
 
 # Settings and weights
@@ -454,6 +475,7 @@ TARGETS = {
     "tar": Target(("a.tar",), _make_tar, _read_tar),
     "data dir": Target((*KALDI, "a.wav", "a.lab", "a-1.tar"), _make_data, _read_data),
     "manifest": Target(("manifest.tsv",), _make_manifest, _read_manifest),
+    "librispeech": Target(("1/2/1-2.trans.txt", "SPEAKERS.TXT"), _make_librispeech, _read_librispeech),
     "labels": Target(("a.lab", "a.phn"), _make_labels, _read_labels),
     "units dir": Target(("units.json", "units.txt", "utt2spk"), _make_units, _read_units),
     "kaldi-text": _export("kaldi-text", "units.txt"),
@@ -466,7 +488,7 @@ TARGETS = {
     "jsonl": _export("jsonl", "units.jsonl"),
     "parquet": _export("parquet", "units.parquet"),
     "npz": _export("npz", "ids.npy", "lengths.npy", "units.npy", "durations.npy", "units.npz"),
-    "bpe": _export("jsonl", "units.jsonl", "bpe.model", with_bpe=True),
+    "bpe": Target(("units.json", "units.jsonl", "bpe.model"), _make_export("jsonl", with_bpe=True), _read_bpe),
     "config": Target(("a.yaml",), _make_config, _read_config),
     "model": Target(("config.json", "model.safetensors"), _make_model, _read_model),
     "prior": Target(("prior.json", "prior.safetensors"), _make_prior, _read_prior),

@@ -394,6 +394,11 @@ def bomb_texts(folder: Path) -> None:
     (folder / "units.txt").write_text(f"a|{'1 ' * 40_000}{'9' * 40_000}\n")
 
 
+def promise_nothing_npy(folder: Path) -> None:
+    (array,) = (folder / "arrays").rglob("a_000*.npy")
+    array.write_bytes(PROMISE.replace(b"<i8", b"|S0"))
+
+
 def bomb_gzip(folder: Path) -> None:
     """A line without end."""
     with gzip.open(folder / "cuts.jsonl.gz", "wb") as file:
@@ -421,6 +426,7 @@ BOMBS = [
     ("npz", promise_nothing, "ids.npy promises"),
     ("gslm", bomb_texts, "expected whole numbers"),
     ("lhotse", promise_npy, "damaged"),
+    ("lhotse", promise_nothing_npy, "expected whole numbers"),
     ("lhotse", bomb_gzip, "longer than 67108864 bytes"),
     ("kaldi-ark", promise_ark, "not a binary vector"),
     ("parquet", bomb_parquet, "more than 1000000 values"),
