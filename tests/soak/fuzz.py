@@ -2,7 +2,8 @@
 
     python tests/soak/fuzz.py [--targets 'audio; data dir'] [--inputs 100000] [--seconds 0] [--keep DIR]
 
-What is read, and the valid files to start from, are in `targets.py`. Each target has a process of its own, in which
+What is read, and the valid files to start from, are in `targets.py`; half of the changes to files of JSON leave them
+JSON (`mutation.py`). Each target has a process of its own, in which
 Python code of vqspeech and of what parses for it is instrumented; C code (libsndfile, safetensors, pyarrow, ...) is
 not. Prints a line a target: inputs tried, edges of the code reached as libFuzzer counts them, lines reached of the
 functions of vqspeech that were entered at all, findings. An input that does harm is kept in DIR/TARGET/findings, with
@@ -14,6 +15,7 @@ import contextlib
 import json
 import mmap
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -101,7 +103,10 @@ def fuzz(name: str, keep: Path, inputs: int, seconds: int) -> dict[str, Any]:
             code = subprocess.run([*command, *limits], stdout=log, stderr=log).returncode
             log.seek(0)
             text = log.read()
-        tried += int((keep / "count").read_text()) if (keep / "count").exists() else 0
+        if code and not (keep / "count").exists():
+            raise RuntimeError(f"{name}: its process ended with {code} before the first input: {text[-2000:]}")
+        tried += int((keep / "count").read_text())
+        (keep / "count").unlink()
         edges = max([edges, *(int(count) for count in re.findall(r"\bcov: (\d+)", text))])
         if code == 0:
             break
@@ -132,6 +137,7 @@ def _fuzz_here(name: str, keep: Path, inputs: int, seconds: int) -> None:
     import atheris
 
     with atheris.instrument_imports(include=INSTRUMENTED):
+        from tests.soak.mutation import change
         from tests.soak.targets import TARGETS, lowered_limits, try_input
 
         target = TARGETS[name]
@@ -143,8 +149,7 @@ def _fuzz_here(name: str, keep: Path, inputs: int, seconds: int) -> None:
             # What is imported by then is instrumented.
             try_input(target, seed, work / "files")
     (work / "words").write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS))
-    with (keep / "count").open("wb") as file:
-        file.write(b"0".rjust(20))
+    (keep / "count").write_bytes(b"%20d" % 0)
     with (keep / "count").open("r+b") as file:
         count = mmap.mmap(file.fileno(), 20)
     known: set[tuple[str, str]] = set()
@@ -165,8 +170,14 @@ def _fuzz_here(name: str, keep: Path, inputs: int, seconds: int) -> None:
         *(f"-max_len={max(1024, *(2 * len(seed) for seed in seeds))}", f"-dict={work / 'words'}", "-close_fd_mask=3"),
         *(f"-artifact_prefix={keep}/findings/", str(keep / "corpus"), str(work / "seeds")),
     ]
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        rng = random.Random(seed)
+        changed = change(data, rng) if rng.random() < 0.5 else None
+        return changed if changed and len(changed) <= most else atheris.Mutate(data, most)
+
     with lowered_limits():
-        atheris.Setup([sys.argv[0], *arguments], one)
+        atheris.Setup([sys.argv[0], *arguments], one, custom_mutator=mutate)
         atheris.Fuzz()
 
 

@@ -7,6 +7,7 @@ missing, `EMPTY` one that is empty.
 import contextlib
 import gzip
 import io
+import json
 import os
 import resource
 import shutil
@@ -365,6 +366,8 @@ def _make_config(place: Path) -> None:
     _write(place / "0/a.yaml", "model: {encoder: {strides: [2, 5]}}\ntraining: {seed: 3, learning_rate: 1e-3}\n")
     _write(place / "1/a.yaml", "a: &a {seed: 1}\nb: [*a, ? !!set x, 0x1F, 1_000, 2001-01-01, .inf, !!int '3']\n---\n")
     values = to_dict(Config())
+    # JSON is YAML.
+    _write(place / "json/a.yaml", json.dumps({"model": values["model"]}))
     for name, settings in values["model"].items():
         _write(place / f"{name}/a.yaml", yaml.safe_dump({"model": {name: settings}}))
     _write(place / "training/a.yaml", yaml.safe_dump({"training": values["training"]}))
@@ -465,7 +468,7 @@ def _read_metrics(folder: Path) -> object:
 
 
 def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
