@@ -3,11 +3,11 @@
     python tests/soak/fuzz.py [--targets 'audio; data dir'] [--inputs 100000] [--seconds 0] [--keep DIR]
 
 What is read, and the valid files to start from, are in `targets.py`; half of the changes to files of JSON leave them
-JSON (`mutation.py`). Each target has a process of its own, in which
-Python code of vqspeech and of what parses for it is instrumented; C code (libsndfile, safetensors, pyarrow, ...) is
-not. Prints a line a target: inputs tried, edges of the code reached as libFuzzer counts them, lines reached of the
-functions of vqspeech that were entered at all, findings. An input that does harm is kept in DIR/TARGET/findings, with
-exit code 1; DIR/TARGET/corpus has those that reached something new, from which another run goes on.
+JSON (`mutation.py`). Each target has a process of its own, in which the Python code of vqspeech and of what parses for
+it is instrumented; C code (libsndfile, safetensors, pyarrow, ...) is not. Prints a line a target: inputs tried, edges
+of the code reached as libFuzzer counts them, lines reached of the functions of vqspeech that were entered at all,
+findings. An input that does harm is kept in DIR/TARGET/findings, with exit code 1; DIR/TARGET/corpus has those that
+reached something new, from which another run goes on.
 """
 
 import argparse
