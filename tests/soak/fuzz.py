@@ -7,7 +7,7 @@ JSON (`mutation.py`). Each target has a process of its own, in which the Python 
 it is instrumented; C code (libsndfile, safetensors, pyarrow, ...) is not. Prints a line a target: inputs tried, edges
 of the code reached as libFuzzer counts them, lines reached of the functions of vqspeech that were entered at all,
 findings. An input that does harm is kept in DIR/TARGET/findings, with exit code 1; DIR/TARGET/corpus has those that
-reached something new, from which another run goes on.
+reached something new, from which another run goes on, and counts its inputs to those before.
 """
 
 import argparse
@@ -76,8 +76,8 @@ def main() -> int:
         result = fuzz(name, keep / name, options.inputs, options.seconds)
         total, found = total + result["inputs"], found + len(result["findings"])
         print(
-            f"{name}: tried {result['inputs']} ({result['speed']:.0f} a second), edges {result['edges']}, "
-            f"lines {result['lines']} of {result['of_lines']}, findings {len(result['findings'])}",
+            f"{name}: tried {result['inputs']} ({result['speed']:.0f} a second), {result['in_all']} in all, edges "
+            f"{result['edges']}, lines {result['lines']} of {result['of_lines']}, findings {len(result['findings'])}",
             flush=True,
         )
         for finding in result["findings"]:
@@ -92,6 +92,8 @@ def fuzz(name: str, keep: Path, inputs: int, seconds: int) -> dict[str, Any]:
     """Fuzz a target in processes of its own, until it has had so many inputs or so much time; then add up."""
     (keep / "findings").mkdir(parents=True, exist_ok=True)
     (keep / "corpus").mkdir(exist_ok=True)
+    before = _taken(keep / "total") + _taken(keep / "count")  # the latter of a run that was ended from outside
+    (keep / "total").write_text(str(before))
     began, tried, edges = time.monotonic(), 0, 0
     command = [sys.executable, __file__, "--child", name, "--keep", str(keep)]
     for _ in range(MOST_DEATHS):
@@ -105,8 +107,8 @@ def fuzz(name: str, keep: Path, inputs: int, seconds: int) -> dict[str, Any]:
             text = log.read()
         if code and not (keep / "count").exists():
             raise RuntimeError(f"{name}: its process ended with {code} before the first input: {text[-2000:]}")
-        tried += int((keep / "count").read_text())
-        (keep / "count").unlink()
+        tried += _taken(keep / "count")
+        (keep / "total").write_text(str(before + tried))
         edges = max([edges, *(int(count) for count in re.findall(r"\bcov: (\d+)", text))])
         if code == 0:
             break
@@ -115,11 +117,19 @@ def fuzz(name: str, keep: Path, inputs: int, seconds: int) -> dict[str, Any]:
     lines = json.loads(measured.splitlines()[-1])
     return {
         "inputs": tried,
+        "in_all": before + tried,
         "speed": tried / (time.monotonic() - began),
         "edges": edges,
         **lines,
         "findings": sorted(path for path in (keep / "findings").iterdir() if path.suffix != ".input"),
     }
+
+
+def _taken(path: Path) -> int:
+    """Read a number from a file and remove it; 0 where there is none."""
+    number = int(path.read_text()) if path.exists() else 0
+    path.unlink(missing_ok=True)
+    return number
 
 
 def _fuzz_here(name: str, keep: Path, inputs: int, seconds: int) -> None:
