@@ -23,8 +23,8 @@ soak:
 	$(ACTIVATE) && python tests/soak/soak.py --minutes $(or $(MINUTES),20) $(SOAK)
 
 fuzz:
-	$(ACTIVATE) && { python -c 'import atheris' 2>/dev/null || \
-	  python -m pip install --constraint constraints.txt --editable '.[fuzz]'; } && python tests/soak/fuzz.py $(FUZZ)
+	$(ACTIVATE) && { python -c 'import atheris' 2>/dev/null || python -m pip install --constraint constraints.txt atheris; } \
+	  && python tests/soak/fuzz.py $(FUZZ)
 
 slurm:
 	command -v slurmctld munged >/dev/null || tests/slurm/cluster.sh install
