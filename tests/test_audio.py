@@ -110,6 +110,7 @@ def test_a_truncated_file_is_refused(tmp_path, ending, share):
         (encoded("wav", np.zeros(0)), "holds no samples"),
         (encoded("wav", np.array([0.0, np.nan, 0.0]), subtype="FLOAT"), "NaN or infinite"),
         (encoded("wav", np.array([0.0, np.inf, 0.0]), subtype="FLOAT"), "NaN or infinite"),
+        (encoded("wav", np.full((9, 2), 3e38), subtype="FLOAT"), "NaN or infinite"),
     ],
 )
 def test_bad_files_give_one_line_that_names_them(tmp_path, content, reason):
@@ -119,6 +120,14 @@ def test_bad_files_give_one_line_that_names_them(tmp_path, content, reason):
     with pytest.raises(AudioError, match=reason) as caught:
         audio.read(path, RATE)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.4e38])
+def test_what_resampling_makes_infinite_is_refused(tmp_path, value):
+    samples = np.sign(np.sin(np.arange(2000))) * value
+    (tmp_path / "a.wav").write_bytes(encoded("wav", samples, subtype="FLOAT"))
+    with pytest.raises(AudioError, match="NaN or infinite"):
+        audio.read(tmp_path / "a.wav", RATE // 2)
 
 
 def test_a_folder_is_no_audio_file(tmp_path):
@@ -173,6 +182,11 @@ def test_digital_silence_is_left_as_it_is(samples):
     silence = np.zeros(samples, np.float32)
     assert audio.level_gain(silence, RATE) == 1.0
     assert audio.speech_span(silence, RATE) == (0, samples)
+
+
+def test_noise_of_less_than_any_converter_is_silence():
+    hardly = np.full(RATE, 1e-44, np.float32)
+    assert np.isfinite(hardly * audio.level_gain(hardly, RATE)).all()
 
 
 def in_silence(noise: float = 1e-4, before: float = 1.0, after: float = 0.7) -> np.ndarray:

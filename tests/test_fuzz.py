@@ -3,42 +3,34 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from torch import nn
 
-from tests.speech import make_data_dir
-from tests.tiny import save_tiny_model
+from tests.conftest import ROOT
+from tests.soak.targets import INFO, RATE, SEPARATOR, TARGETS, Target, lowered_limits, try_input
 from vqspeech import audio
 from vqspeech.config import Config
-from vqspeech.data.kaldi import DataDir, read_data_dir, validate_data_dir, write_data_dir
-from vqspeech.data.labels import read_labels
-from vqspeech.data.manifest import read_manifest
-from vqspeech.data.shards import write_shards
+from vqspeech.data.kaldi import DataDir, read_data_dir, write_data_dir
 from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
-from vqspeech.hub import from_pretrained
 from vqspeech.settings import from_dict, load_config, to_dict
-from vqspeech.training.checkpoint import load_state, newest_state, save_state
 from vqspeech.units.formats import FORMATS
 from vqspeech.units.store import Units, read_units, write_units
 from vqspeech.units.transfer import export_units, import_units
 
-RATE = 16000
 # fairseq's manifest wants audio; tests/units/test_formats.py has it.
 WITHOUT_AUDIO = [format for format in FORMATS if format != "fairseq"]
-INFO = {"codes": 40, "hop": 64, "sample_rate": RATE, "rate": 250.0}
 EXAMPLES = int(os.environ.get("VQSPEECH_FUZZ_EXAMPLES", "30"))
-few = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 30
+few, many = (
+    settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES == 30)
+    for count in (EXAMPLES, 10 * EXAMPLES)
 )
 
 
@@ -135,110 +127,46 @@ def damaged(content: bytes, how: tuple[str, float, bytes]) -> bytes:
     return content[:at] if kind == "cut" else new
 
 
-def make_data(place: Path) -> None:
-    wavs = {id: place / f"{id}.wav" for id in ("a-1", "a-2")}
-    write_data_dir(DataDir(place / "data", wavs, {"a-1": "a", "a-2": "a"}, {"a-1": "text"}, {"a": "f"}, {"a-1": 1.0}))
-
-
-def make_shards(place: Path) -> None:
-    make_data_dir(place / "data", ("a",), utterances=2, seconds=0.1)
-    write_shards(read_data_dir(place / "data"), place / "shards", place / "sharded")
-
-
-def read_shards(place: Path) -> None:
-    table = place / "sharded/wav.scp"
-    table.write_bytes(re.sub(rb" /[^\n]*/shards/", b" %b/shards/" % bytes(place), table.read_bytes()))
-    validate_data_dir(place / "sharded")
-    data = read_data_dir(place / "sharded")
-    for id in data.utterances:
-        audio.read(data.wavs[id], RATE)
-
-
-def make_manifest(place: Path) -> None:
-    (place / "manifest.tsv").write_text("utt\tspeaker\tpath\ttext\n1\ta\ta.wav\tgood day\n2\tb\tb.wav\t\n")
-
-
-def make_labels(place: Path) -> None:
-    (place / "a.lab").write_text("0 1000000 x^x-sil+a=b@1\n1000000 2000000 a\n")
-
-
-def make_units(place: Path) -> None:
-    write_units(place / "units", INFO, {"a-1": np.array([1, 2]), "a-2": np.array([3])}, {"a-1": "a"})
-
-
-def make_export(format: str) -> Callable[[Path], None]:
-    def make(place: Path) -> None:
-        units = Units(INFO, {"a-1": np.array([1, 1, 2]), "a-2": np.array([3, 3])})
-        export_units(units, format, place / "out", merge=True)
-
-    return make
-
-
-def make_audio(ending: str, container: str, subtype: str) -> Callable[[Path], None]:
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 2000)
-    return lambda place: soundfile.write(place / f"a{ending}", noise, RATE, subtype, format=container)
-
-
-def make_config(place: Path) -> None:
-    (place / "a.yaml").write_text("model: {encoder: {strides: [2, 5]}}\ntraining: {seed: 3, learning_rate: 1e-3}\n")
-
-
-def make_state(place: Path) -> None:
-    module = nn.Linear(2, 2)
-    optimizer = torch.optim.AdamW(module.parameters())
-    for step in (1, 2):
-        save_state(place, {"module": module}, optimizer, {"step": step}, keep=2)
-
-
-def read_state(place: Path) -> None:
-    module = nn.Linear(2, 2)
-    if (path := newest_state(place)) is not None:
-        load_state(path, {"module": module}, torch.optim.AdamW(module.parameters()))
-
-
-READERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
-    "data dir": (make_data, lambda place: read_data_dir(place / "data")),
-    "shards": (make_shards, read_shards),
-    "manifest": (make_manifest, read_manifest),
-    "labels": (make_labels, lambda place: read_labels(place / "a.lab")),
-    "units": (make_units, lambda place: read_units(place / "units")),
-    "config": (make_config, lambda place: load_config(place / "a.yaml", Config)),
-    "model": (save_tiny_model, from_pretrained),
-    "checkpoint": (make_state, read_state),
-    "wav": (make_audio(".wav", "WAV", "PCM_16"), lambda place: audio.read(place / "a.wav", RATE)),
-    "flac": (make_audio(".flac", "FLAC", "PCM_16"), lambda place: audio.read(place / "a.flac", RATE)),
-    "ogg": (make_audio(".ogg", "OGG", "VORBIS"), lambda place: audio.read(place / "a.ogg", RATE)),
-    "aiff": (make_audio(".aiff", "AIFF", "PCM_16"), lambda place: audio.read(place / "a.aiff", RATE)),
-    **{format: (make_export(format), lambda place: import_units(place / "out")) for format in WITHOUT_AUDIO},
-}
-
-
 @pytest.fixture(scope="module")
-def whole() -> dict[str, dict[str, bytes]]:
-    """The files of every reader, by relative path."""
-    files = {}
-    for name, (make, read) in READERS.items():
-        with folder() as place:
-            make(Path(place))
-            read(Path(place))
-            paths = [path for path in sorted(Path(place).rglob("*")) if path.is_file()]
-            files[name] = {str(path.relative_to(place)): path.read_bytes() for path in paths}
-    return files
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bytes]]:
+    """Valid inputs of every reader."""
+    return {name: target.seeds(tmp_path_factory.mktemp("seeds") / "made") for name, target in TARGETS.items()}
 
 
-@few
+@pytest.mark.parametrize("name", TARGETS)
+def test_seeds_are_read(name: str, seeds: dict[str, list[bytes]], tmp_path: Path) -> None:
+    TARGETS[name].unpack(seeds[name][0], tmp_path)
+    TARGETS[name].read(tmp_path)
+
+
+@many
 @given(st.data(), damage)
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", TARGETS)
 def test_damage_is_told_in_one_line(
-    name: str, whole: dict[str, dict[str, bytes]], data: st.DataObject, damage: tuple[str, float, bytes]
+    name: str, seeds: dict[str, list[bytes]], data: st.DataObject, damage: tuple[str, float, bytes]
 ) -> None:
-    _, read = READERS[name]
-    target = data.draw(st.sampled_from(sorted(whole[name])))
-    with folder() as place:
-        for file, content in whole[name].items():
-            (Path(place) / file).parent.mkdir(parents=True, exist_ok=True)
-            (Path(place) / file).write_bytes(damaged(content, damage) if file == target else content)
-        try:
-            read(Path(place))
-        except VqspeechError as error:
-            assert "\n" not in str(error)
+    parts = data.draw(st.sampled_from(seeds[name])).split(SEPARATOR)
+    part = data.draw(st.integers(0, len(parts) - 1))
+    parts[part] = damaged(parts[part], damage)
+    with folder() as place, lowered_limits():
+        assert try_input(TARGETS[name], SEPARATOR.join(parts), Path(place)) is None
+
+
+def test_coverage_guides_and_findings_are_kept(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="pip install 'vqspeech[fuzz]' brings atheris")
+    command = [sys.executable, "tests/soak/fuzz.py", "--targets", "labels", "--inputs", "300", "--keep", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(
+        r"labels: tried 300 \(\d+ a second\), 300 in all, edges \d+, lines \d+ of \d+, findings 0\n", done.stdout
+    )
+    assert any((tmp_path / "labels/corpus").iterdir())
+
+
+def test_what_no_command_could_explain_is_a_finding(tmp_path: Path) -> None:
+    def read(folder: Path) -> object:
+        return json.loads((folder / "a").read_text())["key"]
+
+    found = try_input(Target(("a",), make=Path.mkdir, read=read), b"{}", tmp_path)
+    assert (found.kind, found.where.partition(":")[0]) == ("KeyError", "test_fuzz.py")
+    assert try_input(Target(("a",), make=Path.mkdir, read=read), b"", tmp_path) is None  # there is no such file

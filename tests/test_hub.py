@@ -47,11 +47,17 @@ def test_the_weights_are_named_tensors_of_safetensors(tmp_path: Path) -> None:
         ({"speakers": None}, "damaged"),
         ({"notes": 5}, "damaged"),
         ({"notes": {"temperature": "warm"}}, "damaged"),
+        ({"notes": {"temperature": "1"}}, "damaged"),
+        ({"notes": {"temperature": float("nan")}}, "damaged"),
+        ({"notes": {"temperature": 10**400}}, "damaged"),
         ({"model": {"sample_rate": 10**12}}, "is above 768000"),
         ({"model": {"decoder": {"cycle": 10**6}}}, "is above 16"),
         ({"model": {"decoder": {"layers": 10**9}}}, "is above 1000"),
         ({"model": {"decoder": {"residual": 10**6, "skip": 10**6}}}, "tells of [0-9]{12,} weights"),
         ({"model": {"encoder": {"hidden": 10**7}}}, "tells of [0-9]{12,} weights"),
+        ({"model": {"encoder": {"hidden": 2**62}}}, "tells of weights beyond measure"),
+        ({"model": {"encoder": {"hidden": 10**30}}}, "tells of weights beyond measure"),
+        ({"model": {"encoder": {"strides": [2**16] * 5}}}, "tells of weights beyond measure"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_named(tmp_path: Path, change: dict, message: str) -> None:

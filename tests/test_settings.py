@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.little_memory import little_memory
 from vqspeech.config import Config, PriorTraining
 from vqspeech.errors import VqspeechError
 from vqspeech.settings import ConfigError, from_dict, load_config, override, to_dict
@@ -25,6 +26,9 @@ def test_survives_the_dictionary() -> None:
         ("model: {encoder: {strides: 64}}", "strides: expected a list, found 64"),
         ("- 1", "expected settings"),
         ("a: [", "not YAML"),
+        ("a: !!bool x", "not YAML"),
+        ("a: !!int ''", "not YAML"),
+        ("a: !!timestamp x", "not YAML"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, yaml: str, message: str) -> None:
@@ -53,6 +57,19 @@ def test_a_file_that_sets_one_thing_leaves_the_defaults_of_its_place(tmp_path: P
     loaded = load_config(tmp_path / "prior.yaml", PriorTraining)
     assert loaded.training.max_steps == 7
     assert loaded.training.crop == PriorTraining().training.crop != Config().training.crop
+
+
+@pytest.mark.parametrize("text", ["!!bool x", "!!int ''", "["])
+def test_an_override_that_is_no_yaml_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--training\.seed: .* is not a YAML value"):
+        override(Config(), {"training.seed": text})
+
+
+def test_merges_that_double_with_every_line_are_refused(tmp_path: Path) -> None:
+    lines = ["a0: &a0 {x: 1}", *(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40))]
+    (tmp_path / "laughs.yaml").write_text("\n".join(lines))
+    with little_memory(), pytest.raises(ConfigError, match="a mapping of more than 10000 keys"):
+        load_config(tmp_path / "laughs.yaml", Config)
 
 
 def test_aliases_that_unfold_without_end_are_no_trouble(tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ FRAME_SECONDS = 0.02
 LEVEL_DBFS = -23.0
 LEVEL_RANGE_DB = 30.0
 PEAK = 0.95
+FAINTEST = 1e-15
+"""RMS below which a waveform is digital silence: the gain that makes speech of it may be no float32."""
 SPAN_RANGE_DB = 35.0
 SPAN_MARGIN_SECONDS = 0.05
 
@@ -186,7 +188,7 @@ class Level:
     @property
     def gain(self) -> float:
         """As `level_gain` returns it."""
-        return min(10 ** (LEVEL_DBFS / 20) / self.speech, PEAK / self.peak) if self.speech else 1.0
+        return min(10 ** (LEVEL_DBFS / 20) / self.speech, PEAK / self.peak) if self.speech > FAINTEST else 1.0
 
 
 def measure_level(blocks: Iterable[np.ndarray], sample_rate: int) -> Level:
@@ -287,21 +289,27 @@ def resampled(
 
     Raises AudioError that names `source` for samples that are NaN or infinite, and when there are none.
     """
+
+    def finite(samples: np.ndarray) -> np.ndarray:
+        # Checked behind the sums: those of numbers near the largest are infinite.
+        if not np.isfinite(samples).all():
+            raise AudioError(f"{source}: holds samples that are NaN or infinite")
+        return samples
+
     resampler = soxr.ResampleStream(file_rate, sample_rate, 1, dtype="float32", quality="HQ")
     heard = given = 0
     for block in blocks:
-        if not np.isfinite(block).all():
-            raise AudioError(f"{source}: holds samples that are NaN or infinite")
-        mono = block.mean(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mono = finite(block.mean(axis=1))
         heard += len(mono)
-        out = mono if file_rate == sample_rate else resampler.resample_chunk(mono)
+        out = mono if file_rate == sample_rate else finite(resampler.resample_chunk(mono))
         given += len(out)
         if len(out):
             yield out
     if not heard:
         raise AudioError(f"{source}: holds no samples")
     if file_rate != sample_rate:
-        out = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        out = finite(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
         given += len(out)
         if len(out):
             yield out

@@ -22,6 +22,8 @@ from vqspeech.models.vqvae import VQVAE
 from vqspeech.settings import ConfigError, from_dict, to_dict
 
 FORMAT = 1
+HOTTEST = 100.0
+"""The highest temperature of a model; at this one it all but tosses coins."""
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
@@ -86,7 +88,9 @@ def from_pretrained(folder: Path, device: str | torch.device = "cpu") -> Pretrai
         # They become names of files.
         speakers = tuple(check_id(name) for name in values["speakers"])
         notes = dict(values.get("notes", {}))
-        float(notes.get("temperature", 1.0))
+        temperature = notes.get("temperature", 1.0)
+        if type(temperature) not in (int, float) or not 0 <= temperature <= HOTTEST:
+            raise ValueError(f"temperature {str(temperature)[:40]}")
         bottleneck = settings.get("bottleneck", {})
         if isinstance(bottleneck.get("normalise"), bool):
             # Written so until there was a third choice.
@@ -132,8 +136,13 @@ def check_size(weights: Path, build: Callable[[], nn.Module], description: Path)
 
     `build` makes the model that `description` tells of. Raises VqspeechError.
     """
-    with torch.device("meta"), _WithoutValues():
-        wanted = sum(tensor.numel() for tensor in build().state_dict().values())
+    try:
+        with torch.device("meta"), _WithoutValues():
+            wanted = sum(tensor.numel() for tensor in build().state_dict().values())
+    except (RuntimeError, TypeError, OverflowError) as error:  # sizes beyond 64 bits
+        raise VqspeechError(
+            f"{weights}: damaged or not of this {description.name}, which tells of weights beyond measure"
+        ) from error
     # Weights may be stored in 16 bits.
     if 2 * wanted > weights.stat().st_size:
         raise VqspeechError(

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from vqspeech.errors import UsageError, VqspeechError, did_you_mean
 
 T = TypeVar("T")
+MOST_MERGED = 10_000
+"""Keys of one mapping of a YAML file, which has some dozens."""
 
 
 class ConfigError(UsageError):
@@ -40,15 +42,32 @@ class Checked:
 
 def load_config(path: Path, cls: type[T]) -> T:
     """Read a YAML file into a config dataclass; raises ConfigError naming an unknown key and the nearest known one."""
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        values = _from_yaml(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise VqspeechError(f"{path}: cannot read the config: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
     return from_dict(cls, _onto(to_dict(cls()), values), where=str(path))
+
+
+def _from_yaml(text: str) -> Any:
+    """What a YAML text stands for; raises ValueError of one line when it is none."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            super().flatten_mapping(node)
+            # Merges (`<<: [*a, *a]`) of merges double with every line.
+            if len(node.value) > MOST_MERGED:
+                raise ValueError(f"a mapping of more than {MOST_MERGED} keys")
+
+    try:
+        return yaml.load(text, Loader)
+    except MemoryError:
+        raise
+    except Exception as error:  # beside its own errors PyYAML has KeyError and others for `!!bool x` and the like
+        raise ValueError(" ".join(str(error).split()) or type(error).__name__) from error
 
 
 def _onto(defaults: Any, values: Any) -> Any:
@@ -60,8 +79,6 @@ def _onto(defaults: Any, values: Any) -> Any:
 
 def override(config: T, settings: dict[str, str]) -> T:
     """Apply dotted settings such as `{"training.max_minutes": "5"}`; values are read as YAML scalars."""
-    import yaml
-
     values = to_dict(config)
     for key, text in settings.items():
         *parents, last = key.split(".")
@@ -71,8 +88,8 @@ def override(config: T, settings: dict[str, str]) -> T:
             if not isinstance(node, dict):
                 raise ConfigError(f"--{key}: {parent} is one setting, without further ones")
         try:
-            node[last] = yaml.safe_load(text)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            node[last] = _from_yaml(text)
+        except ValueError as error:
             raise ConfigError(f"--{key}: {text!r} is not a YAML value") from error
     return from_dict(type(config), values, where="settings")
 

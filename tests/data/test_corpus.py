@@ -120,6 +120,11 @@ def test_librispeech_that_lists_an_utterance_twice(librispeech):
         read_corpus(librispeech)
 
 
+def test_a_line_of_white_space_is_no_utterance_of_librispeech(librispeech):
+    write(librispeech / "dev-clean/14/208/14-208.trans.txt", "14-208-0000 A\n \t\n14-208-0001 B\n")
+    assert ids(read_corpus(librispeech / "dev-clean")) == ["14-208-0000", "14-208-0001"]
+
+
 def test_librispeech_audio_without_a_line_has_no_text(librispeech):
     touch(librispeech / "dev-clean/14/208", "14-208-0002.flac")
     assert {u.id: u.text for u in read_corpus(librispeech).utterances}["14-208-0002"] is None

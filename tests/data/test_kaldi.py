@@ -103,6 +103,7 @@ FAULTS = {
     "reserved word": ("text", "a-1 Text", "a-1 <s>", "", "", "text:1: a-1: <s> "),
     "pipe": ("wav.scp", "a-3.wav", "a-3.wav |", "", "", "wav.scp:2: a-3: a pipe .*--allow-pipes"),
     "no file": ("wav.scp", "a-3.wav", "a-4.wav", "", "", "wav.scp:2: a-3: no audio file .*a-4.wav"),
+    "no file name": ("wav.scp", "a-3.wav", "a\0-3.wav", "", "", r"wav.scp:2: a-3: .*a\\x00-3\.wav' is no file name"),
     "no label file": ("labels.scp", ".phn", ".lab", "", "", "labels.scp:1: a-1: no file .*a-1.lab"),
     "not a number": ("utt2dur", "a-1 0.1", "a-1 long", "", "", "utt2dur:1: a-1: .*long"),
     "no duration": ("utt2dur", "a-1 0.1", "a-1 0.0", "", "", "utt2dur:1: a-1: .*longer than 0"),

@@ -37,6 +37,7 @@ def test_seconds_and_hts_units_and_hts_context_are_read_alike(tmp_path, name, te
         ("0 0.2 a\n0.1 0.3 b\n", 2),
         ("-0.1 0.2 a\n", 1),
         ("nan 0.2 a\n", 1),
+        ("0.1 inf a\n", 1),
         ("hello\n", 1),
     ],
 )

@@ -97,6 +97,40 @@ def test_a_checkpoint_of_the_first_kind_is_read(tmp_path: Path) -> None:
     assert newest_state(tmp_path) == tmp_path / "state-000004.safetensors"
 
 
+@pytest.mark.parametrize(
+    ("name", "tensor"),
+    [
+        ("optimizer.0.more", torch.zeros(7)),
+        ("optimizer.99.exp_avg", torch.zeros(3)),
+        ("optimizer.first.exp_avg", torch.zeros(4, 3)),
+        ("optimizer.nothing", torch.zeros(())),
+    ],
+)
+def test_moments_that_do_not_fit_are_damage(tmp_path: Path, name: str, tensor: torch.Tensor) -> None:
+    module, optimizer = trained(0)
+    path = save(tmp_path, 3)
+    save_file({**load_file(path), name: tensor}, path, metadata={"counters": '{"step": 3}'})
+    with pytest.raises(DamagedError, match=r"safetensors: damaged: the optimizer's moments: "):
+        load_state(path, {"module": module}, optimizer)
+
+
+def test_moments_that_are_missing_are_damage(tmp_path: Path) -> None:
+    module, optimizer = trained(0)
+    path = save(tmp_path, 3)
+    tensors = {name: tensor for name, tensor in load_file(path).items() if not name.endswith(".step")}
+    save_file(tensors, path, metadata={"counters": '{"step": 3}'})
+    with pytest.raises(DamagedError, match=r"safetensors: damaged: the optimizer's moments: 'step'"):
+        load_state(path, {"module": module}, optimizer)
+
+
+@pytest.mark.parametrize("counters", ["3", "[]", "{}", '{"step": "3"}'])
+def test_counters_without_a_step_are_damage(tmp_path: Path, counters: str) -> None:
+    path = save(tmp_path, 3)
+    save_file(load_file(path), path, metadata={"counters": counters})
+    with pytest.raises(DamagedError, match=r"safetensors: damaged: "):
+        newest_state(tmp_path)
+
+
 def test_another_models_state_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path, 3)
     other = nn.Linear(7, 7)

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from vqspeech.training.log import TrainingLog, read_metrics
 
 
@@ -15,6 +17,12 @@ def test_resuming_drops_the_lines_after_the_checkpoint(tmp_path: Path) -> None:
 
 def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").write_text('{"split": "dev", "step": 1}\n{"split": "de')
+    assert read_metrics(tmp_path / "metrics.jsonl") == [{"split": "dev", "step": 1}]
+
+
+@pytest.mark.parametrize("line", [b"\xff", b"3", b"[]", b'{"split": "dev"}', b'{"split": 1, "step": 1}', b"[" * 10**5])
+def test_a_damaged_line_is_left_out(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(line + b'\n{"split": "dev", "step": 1}\n')
     assert read_metrics(tmp_path / "metrics.jsonl") == [{"split": "dev", "step": 1}]
 
 

@@ -183,6 +183,7 @@ def test_damage_is_told_in_a_line(tmp_path: Path, train: Units, format: str) -> 
     )
     for name, content, message in (
         ("bpe.model", b"x" * 99, r"out/bpe\.model: not a sentencepiece model"),
+        ("bpe.model", whole["bpe.model"].replace("\u4e00".encode(), b"\xff\xff\xff"), r"not a sentencepiece model"),
         ("bpe.model", smaller.getvalue(), r"out/bpe\.model: a BPE that does not know unit 15"),
         ("bpe.model", None, r"out: has no bpe\.model"),
         ("durations.txt", None, r"durations\.txt should tell"),

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -252,6 +253,30 @@ def test_a_header_that_numpy_cannot_parse_is_damage(tmp_path: Path, units: Units
         import_units(tmp_path / "out")
 
 
+def test_an_archive_that_zip_cannot_read_is_damage(tmp_path: Path, units: Units) -> None:
+    export_units(units, "npz", tmp_path / "out")
+    archive = tmp_path / "out/units.npz"
+    # The version of zip that each entry of the directory at the end needs.
+    entry = re.compile(rb"(PK\x01\x02..).", re.DOTALL)
+    archive.write_bytes(entry.sub(lambda found: found[1] + b"\xff", archive.read_bytes()))
+    with pytest.raises(VqspeechError, match="out: damaged: zip file version"):
+        import_units(tmp_path / "out")
+
+
+def test_a_table_that_arrow_cannot_read_is_damage(
+    tmp_path: Path, units: Units, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    export_units(units, "parquet", tmp_path / "out")
+
+    def refuse(path: Path) -> None:
+        raise pyarrow.lib.ArrowNotImplementedError("Integers with more than 64 bits not implemented")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", refuse)
+    with pytest.raises(VqspeechError, match="out: damaged: Integers with more than 64 bits"):
+        import_units(tmp_path / "out")
+
+
 def test_a_manifest_reaches_for_no_other_file_and_runs_nothing(tmp_path: Path, units: Units) -> None:
     pytest.importorskip("lhotse")
     export_units(units, "lhotse", tmp_path / "out")
@@ -357,6 +382,23 @@ def promise_npy(folder: Path) -> None:
     array.write_bytes(PROMISE + bytes(24))
 
 
+def promise_nothing(folder: Path) -> None:
+    """Texts of no length, very many."""
+    with zipfile.ZipFile(folder / "units.npz", "w") as archive:
+        for name in ("ids", "lengths", "units", "durations"):
+            archive.writestr(f"{name}.npy", PROMISE.replace(b"<i8", b"|S0"))
+
+
+def bomb_texts(folder: Path) -> None:
+    """A long text among many short ones."""
+    (folder / "units.txt").write_text(f"a|{'1 ' * 40_000}{'9' * 40_000}\n")
+
+
+def promise_nothing_npy(folder: Path) -> None:
+    (array,) = (folder / "arrays").rglob("a_000*.npy")
+    array.write_bytes(PROMISE.replace(b"<i8", b"|S0"))
+
+
 def bomb_gzip(folder: Path) -> None:
     """A line without end."""
     with gzip.open(folder / "cuts.jsonl.gz", "wb") as file:
@@ -381,7 +423,10 @@ def bomb_parquet(folder: Path) -> None:
 BOMBS = [
     ("npz", bomb_npz, "units.npy promises"),
     ("npz", promise_npz, "ids.npy promises"),
+    ("npz", promise_nothing, "ids.npy promises"),
+    ("gslm", bomb_texts, "expected whole numbers"),
     ("lhotse", promise_npy, "damaged"),
+    ("lhotse", promise_nothing_npy, "expected whole numbers"),
     ("lhotse", bomb_gzip, "longer than 67108864 bytes"),
     ("kaldi-ark", promise_ark, "not a binary vector"),
     ("parquet", bomb_parquet, "more than 1000000 values"),

@@ -180,6 +180,8 @@ def _path(value: str) -> Path:
         raise ValueError(PIPE_REFUSED)
     if not value:
         raise ValueError("no file name")
+    if "\0" in value:
+        raise ValueError(f"{value!r} is no file name")
     return Path(value)
 
 

@@ -1,5 +1,6 @@
 """Phone labels: who says which phone from when to when."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def read_labels(path: Path) -> list[Phone]:
             )
         except ValueError:
             raise VqspeechError(f"{path}:{number}: no label of the form START END PHONE") from None
-        if not (phones[-1].end if phones else 0.0) <= phone.start < phone.end:
+        if not (phones[-1].end if phones else 0.0) <= phone.start < phone.end < math.inf:
             raise VqspeechError(f"{path}:{number}: a phone from {start} to {end} overlaps or does not last")
         phones.append(phone)
     return phones

@@ -24,7 +24,7 @@ def read_librispeech(folder: Path) -> Corpus:
     for path in sorted(_transcripts(folder)):
         speaker = path.parent.parent.name
         recordings = {file.stem: file for file in path.parent.iterdir() if file.suffix in AUDIO_SUFFIXES}
-        listed = [(line, f"{path}:{number}") for number, line in enumerate(read_lines(path), start=1) if line]
+        listed = [(line, f"{path}:{number}") for number, line in enumerate(read_lines(path), start=1) if line.strip()]
         listed += [(name, "") for name in sorted(recordings.keys() - {line.split()[0] for line, _ in listed})]
         for line, where in listed:
             name, *words = line.split()

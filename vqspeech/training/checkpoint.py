@@ -89,11 +89,18 @@ def load_state(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim
             module.load_state_dict(_under(prefix, tensors))
     except RuntimeError as error:
         raise VqspeechError(f"{path}: of another model: {str(error).splitlines()[0]}") from error
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _under("optimizer", tensors).items():
-        index, key = name.split(".", 1)
-        moments.setdefault(int(index), {})[key] = tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    try:
+        for name, tensor in _under("optimizer", tensors).items():
+            index, key = name.split(".", 1)
+            # The optimizer itself would only see in its next step that they do not fit.
+            if tensor.ndim and tensor.shape != parameters[int(index)].shape:
+                raise ValueError(f"{name} is of shape {list(tensor.shape)}")
+            moments.setdefault(int(index), {})[key] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    except (LookupError, ValueError, RuntimeError) as error:
+        raise DamagedError(f"{path}: damaged: the optimizer's moments: {' '.join(str(error).split())}") from error
     return counters
 
 
@@ -104,6 +111,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         text = metadata["counters"]
         counters = json.loads(text)
+        if type(counters["step"]) is not int:
+            raise ValueError(f"step {counters['step']!r}")
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: damaged: {str(error).splitlines()[0]}") from error
     # The first checkpoints had no checksum.

@@ -93,13 +93,24 @@ class TrainingLog:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a `metrics.jsonl`; none when there is no such file; a line cut short by a crash is left out."""
+    """The lines of a `metrics.jsonl`; none when there is no such file.
+
+    A line that is not as `TrainingLog` writes them, such as one cut short by a crash, is left out.
+    """
     if not path.exists():
         return []
     lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_bytes().splitlines():
         try:
-            lines.append(json.loads(line))
+            found = json.loads(line.decode())
         except (ValueError, RecursionError):
             continue
+        if _is_line(found):
+            lines.append(found)
     return lines
+
+
+def _is_line(found: Any) -> bool:
+    if not isinstance(found, dict) or type(found.get("split")) is not str or type(found.get("step")) is not int:
+        return False
+    return all(isinstance(value, int | float) for key, value in found.items() if key != "split")

@@ -50,6 +50,9 @@ def open_pieces(proto: bytes) -> "SentencePieceProcessor":
     from sentencepiece import SentencePieceProcessor
 
     try:
-        return SentencePieceProcessor(model_proto=proto)
-    except RuntimeError as error:
+        processor = SentencePieceProcessor(model_proto=proto)
+        for piece in range(len(processor)):
+            processor.id_to_piece(piece)  # which may be no text
+        return processor
+    except (RuntimeError, ValueError) as error:
         raise VqspeechError("not a sentencepiece model") from error

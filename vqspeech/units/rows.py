@@ -84,10 +84,13 @@ def _lines(path: Path) -> Iterator[str]:
 def whole_numbers(values: Any) -> np.ndarray:
     """`[n]` int64 of a list of numbers or of their texts; raises VqspeechError for anything else."""
     try:
-        if isinstance(values, list | tuple) and any(isinstance(value, float | bool) for value in values):
-            raise ValueError
-        array = np.array(values) if not isinstance(values, np.ndarray) else values
-        if array.dtype.kind == "U" or array.size == 0:
+        if isinstance(values, list | tuple):
+            if any(isinstance(value, float | bool) for value in values):
+                raise ValueError
+            # NumPy would give every text the room of the longest.
+            values = np.array([int(value) for value in values], np.int64)
+        array = np.asarray(values)
+        if array.size == 0:
             array = array.astype(np.int64)
         if array.dtype.kind not in "iu" or array.ndim != 1:
             raise ValueError

@@ -2,10 +2,6 @@
 
 import json
 import shutil
-import struct
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,20 +21,6 @@ from vqspeech.units.store import INFO, Units, read_info, read_units
 from vqspeech.units.tokens import Tokens, expanded, kept, merged
 
 DURATIONS = "durations.txt"
-DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    RecursionError,
-    SyntaxError,  # these two of NumPy's headers
-    tokenize.TokenError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 
 
 def export_units(
@@ -101,7 +83,9 @@ def import_units(folder: Path) -> Units:
             units[row.id] = expanded(Tokens(row.units, durations))
             if row.speaker:
                 speakers[row.id] = row.speaker
-    except DAMAGE as error:
+    except (VqspeechError, MemoryError):
+        raise
+    except Exception as error:  # zip, gzip, NumPy, Arrow and JSON each have errors of their own for damage
         raise VqspeechError(f"{folder}: damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
     return Units({key: value for key, value in info.items() if key not in ("merged", "bpe")}, units, speakers)
 

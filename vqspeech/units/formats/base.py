@@ -60,7 +60,7 @@ class Format(Protocol):
         ...
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
-        """Read back; raises VqspeechError, and ValueError, KeyError, TypeError or OSError for what is damaged."""
+        """Read back; raises VqspeechError, and whatever the ecosystem's parsers raise for what is damaged."""
         ...
 
 

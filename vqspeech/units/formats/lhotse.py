@@ -11,7 +11,7 @@ import numpy as np
 from vqspeech.errors import VqspeechError
 from vqspeech.extras import FORMATS, require
 from vqspeech.units.formats.base import Export
-from vqspeech.units.rows import Row
+from vqspeech.units.rows import Row, whole_numbers
 from vqspeech.units.tokens import expanded, merged
 
 CUTS, ARRAYS = "cuts.jsonl.gz", "arrays"
@@ -66,7 +66,7 @@ class Lhotse:
                 if array["storage_type"] != "numpy_files" or not place.is_relative_to(arrays):
                     raise VqspeechError(f"{where}: its units are not a NumPy file in {ARRAYS}")
                 # Mapped, an array is as long as its file, whatever the header says.
-                units = np.array(np.load(place, mmap_mode="r", allow_pickle=False))
+                units = whole_numbers(np.load(place, mmap_mode="r", allow_pickle=False)).copy()
                 tokens = merged(units) if info.get("merged") else (units, np.ones_like(units))
                 speaker = next((spoken.get("speaker") for spoken in cut.get("supervisions", [])), None)
                 yield Row(where, cut["id"], *tokens, speaker)
