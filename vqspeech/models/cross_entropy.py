@@ -6,7 +6,7 @@ from numba import prange
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from vqspeech.models.gates import SMALL, as_array
+from vqspeech.models.gates import as_array, for_one_thread
 from vqspeech.vector import LANES, ONE, as_element, as_float32, compiled, exp, load, parallel, store
 
 BLOCK = 64
@@ -28,7 +28,7 @@ class CrossEntropy(torch.autograd.Function):
         nats = torch.empty(len(logits))
         grad = torch.empty_like(logits)
         arrays = as_array(logits), classes.numpy(), nats.numpy(), as_array(grad)
-        if logits.numel() < SMALL:
+        if for_one_thread(logits):
             _rows(*arrays, 0, len(logits))
         else:
             _on_all_cores(*arrays)

@@ -19,7 +19,7 @@ def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
     to frame `t * N // T` of sequence b.
     """
     arrays = as_array(z), as_array(conditioning), as_array(gated), column
-    if z.numel() < SMALL:
+    if for_one_thread(z):
         for frame in range(len(conditioning)):
             _gate(*arrays, frame)
     else:
@@ -29,11 +29,19 @@ def gate(z: Tensor, conditioning: Tensor, gated: Tensor, column: int) -> None:
 def gate_backward(grad: Tensor, column: int, gates: Tensor, grad_z: Tensor, grad_conditioning: Tensor) -> None:
     """From the product's gradient, columns of `grad`, and the `gates` left in z: those of z and of conditioning."""
     arrays = as_array(grad), column, as_array(gates), as_array(grad_z), as_array(grad_conditioning)
-    if grad_z.numel() < SMALL:
+    if for_one_thread(grad_z):
         for frame in range(len(grad_conditioning)):
             _gate_backward(*arrays, frame)
     else:
         _gate_backward_on_all_cores(*arrays)
+
+
+def for_one_thread(tensor: Tensor) -> bool:
+    """Whether one thread does the work: there is little of it, or no other is allowed.
+
+    numba starts as many threads as there are cores, and PyTorch has as many from then on, whatever it was told.
+    """
+    return tensor.numel() < SMALL or torch.get_num_threads() == 1
 
 
 def as_array(tensor: Tensor) -> np.ndarray:
