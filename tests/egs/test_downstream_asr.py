@@ -330,7 +330,7 @@ def test_a_mistake_is_told_in_one_line_before_any_work(clone: Clone, options: st
 def test_every_option_that_the_readme_names_exists(clone: Clone) -> None:
     known = clone.run("bash egs/downstream_asr/run.sh --help").stdout + (FOLDER / "train.py").read_text()
     commands = re.findall(r"^bash egs/downstream_asr/run\.sh(?:.*\\\n)*.*$", (FOLDER / "README.md").read_text(), re.M)
-    assert len(commands) == 3
+    assert len(commands) == 4
     for option in re.findall(r"--[a-z-]+", " ".join(commands)):
         assert option in known, option
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from vqspeech.errors import VqspeechError
 from vqspeech.training.log import TrainingLog, read_metrics
 
 
@@ -20,10 +21,17 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     assert read_metrics(tmp_path / "metrics.jsonl") == [{"split": "dev", "step": 1}]
 
 
-@pytest.mark.parametrize("line", [b"\xff", b"3", b"[]", b'{"split": "dev"}', b'{"split": 1, "step": 1}', b"[" * 10**5])
-def test_a_damaged_line_is_left_out(tmp_path: Path, line: bytes) -> None:
+@pytest.mark.parametrize("line", [b"\xff", b"[" * 10**5])
+def test_a_line_that_is_no_json_is_left_out(tmp_path: Path, line: bytes) -> None:
     (tmp_path / "metrics.jsonl").write_bytes(line + b'\n{"split": "dev", "step": 1}\n')
     assert read_metrics(tmp_path / "metrics.jsonl") == [{"split": "dev", "step": 1}]
+
+
+@pytest.mark.parametrize("line", [b"3", b"[]", b'{"split": "dev"}', b'{"split": 1, "step": 1}'])
+def test_a_line_of_no_training_log_is_named(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "metrics.jsonl").write_bytes(b'{"split": "dev", "step": 1}\n' + line + b"\n")
+    with pytest.raises(VqspeechError, match=r"metrics\.jsonl is damaged: line 2"):
+        read_metrics(tmp_path / "metrics.jsonl")
 
 
 def test_tensorboard_reads_the_scalars_back(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import IO, Any, Self
 
 from torch import Tensor
 
+from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_write
 from vqspeech.progress import say
 
@@ -95,18 +96,19 @@ class TrainingLog:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines of a `metrics.jsonl`; none when there is no such file.
 
-    A line that is not as `TrainingLog` writes them, such as one cut short by a crash, is left out.
+    A line that a crash cut short is left out. Raises VqspeechError for one that is whole, but of no training log.
     """
     if not path.exists():
         return []
     lines = []
-    for line in path.read_bytes().splitlines():
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         try:
             found = json.loads(line.decode())
         except (ValueError, RecursionError):
             continue
-        if _is_line(found):
-            lines.append(found)
+        if not _is_line(found):
+            raise VqspeechError(f"{path} is damaged: line {number} is of no training log")
+        lines.append(found)
     return lines
 
 
