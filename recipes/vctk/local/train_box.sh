@@ -14,7 +14,7 @@ help_message="Usage: bash recipes/vctk/local/train_box.sh [options]
 
 Finds the phones of data that recipes/vctk/run.sh has prepared (--corpus DIR --skip-bad true --stop-stage 1), teaches
 encoder and codes those alone (EXPDIR/phones), then decoder and codes together, and packs what came, with the voices
-named, into EXPDIR/packed: the weights for vqspeech/pretrained. docs/pretrained.md tells which runs there were. Folders
+named, into EXPDIR/packed: weights for vqspeech/pretrained. docs/pretrained.md tells which runs there were. Folders
 are relative to recipes/vctk.
 
   --data DIR           with train and dev (default: $data)
