@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,15 @@ from vqspeech.training.vqvae import train
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Data dirs, and one thread here and in other processes: several do not give every bit on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     make_data_dir(tmp_path / "train")
     make_data_dir(tmp_path / "dev", utterances=2)
-    return tmp_path
+    yield tmp_path
+    torch.set_num_threads(threads)
 
 
 def run(data: Path, out: str, config: Config | None = None, **options: object) -> Path:
