@@ -230,6 +230,8 @@ class TrainingConfig(LoopConfig):
     """What is left goes to the other speakers, to each by the length of their speech."""
     phone_weight: float = 0.0
     """Weight of naming each frame's phone from its code, in nats a frame; above 0 the data need phone labels."""
+    phone_crops: int = 0
+    """Crops per step beside `batch_size`, of all speakers, that teach phones but are not spoken: they cost little."""
     phones_alone: bool = False
     """Whether encoder and codes learn phones alone, some twenty times faster, and the decoder stays as it is."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
@@ -244,11 +246,12 @@ class TrainingConfig(LoopConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._at_least(1, "crop")
-        self._at_least(0, "workers", "audio_seconds", "pitch_shift", "voices_share", "phone_weight")
+        self._at_least(0, "workers", "audio_seconds", "pitch_shift", "voices_share", "phone_weight", "phone_crops")
         self._at_most(12, "pitch_shift")
         self._at_most(1, "voices_share")
-        if self.phones_alone and not self.phone_weight:
-            raise ConfigError("phones_alone: phones are not learnt without a phone_weight above 0")
+        for name in ("phone_crops", "phones_alone"):
+            if getattr(self, name) and not self.phone_weight:
+                raise ConfigError(f"{name}: phones are not learnt without a phone_weight above 0")
 
 
 @dataclass(frozen=True)
@@ -308,3 +311,9 @@ class Config:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.training.phone_crops and self.model.bottleneck.name in ("nvil", "vimco"):
+            raise ConfigError(
+                f"training.phone_crops: {self.model.bottleneck.name} learns from what the decoder makes of every crop"
+            )

@@ -201,6 +201,28 @@ def test_voices_get_their_share_each_as_much(tmp_path: Path) -> None:
         Crops(data, tuple("abcd"), 64, 1, RATE, seed=1, steps=1, voices=("z",))
 
 
+def test_crops_for_phones_alone_are_of_all_the_speech_and_heard_last(tmp_path: Path) -> None:
+    data = make_data_dir(tmp_path / "train", speakers=("a", "b"), utterances=1, seconds=0.3)
+    for speaker, sign in (("a", 1), ("b", -1)):
+        soundfile.write(data.wavs[f"{speaker}_000"], np.full(4800, 0.5 * sign), RATE)
+        path = tmp_path / f"{speaker}.phn"
+        path.write_text(f"0.0 0.3 {speaker}\n")
+        data.labels[f"{speaker}_000"] = path
+    phones = PhoneTargets(data, hop=64, sample_rate=RATE)
+    settings = {"voices": ("a",), "voices_share": 1.0, "phones": phones, "phone_crops": 600}
+    crops = Crops(data, ("a", "b"), 64, 4, RATE, seed=1, steps=1, **settings)
+    batch = crops[0]
+    assert (batch.waveform > 0).all() and batch.waveform.shape == (4, 64)
+    assert torch.equal(batch.heard[:4], batch.waveform) and batch.heard.shape == (604, 64)
+    # Class 0 is a, whose speech is positive; both are heard as much.
+    assert torch.equal(batch.phones[:, 0] == 0, batch.heard[:, 0] > 0)
+    assert batch.phones[4:].float().mean() == pytest.approx(0.5, abs=0.06)
+    halves = [crops.share(rank, 2)[0] for rank in range(2)]
+    assert torch.equal(torch.cat([half.heard[2:] for half in halves]), batch.heard[4:])
+    with pytest.raises(VqspeechError, match="phone_crops 600 cannot be shared among 7"):
+        Crops(data, ("a", "b"), 64, 7, RATE, seed=1, steps=1, **settings).share(0, 7)
+
+
 def test_crops_come_with_the_phones_of_their_frames(tmp_path: Path) -> None:
     data = make_data_dir(tmp_path / "train", speakers=("a",), utterances=2, seconds=0.3)
     # 0.1 s were trimmed from the start; the second utterance has no labels.

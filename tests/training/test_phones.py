@@ -14,6 +14,7 @@ from vqspeech.data.phones import UNKNOWN, PhoneTargets
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.settings import ConfigError
 from vqspeech.training.log import read_metrics
 from vqspeech.training.phones import PhoneHead
 from vqspeech.training.vqvae import Losses, train
@@ -78,6 +79,22 @@ def test_phones_are_a_second_task_beside_the_decoders(tmp_path: Path) -> None:
         assert found["loss"].item() == pytest.approx(found["bits"].item() * math.log(2) + others + nats, rel=1e-5)
         found["phones"].backward()
         assert losses.phones.final.weight.grad.abs().sum() > 0
+
+
+def test_crops_for_phones_alone_are_not_spoken(tmp_path: Path) -> None:
+    label(make_data_dir(tmp_path / "train"))
+    data = read_data_dir(tmp_path / "train")
+    batch = Crops(data, ("a", "b"), 640, 2, 16000, seed=1, steps=1, phones=targets(tmp_path), phone_crops=3)[0]
+    torch.manual_seed(0)
+    losses = Losses(VQVAE(tiny_config(name="soft_em", start_steps=0).model, 2), phones=3, phone_weight=64.0).eval()
+    spoken = batch._replace(heard=batch.heard[:2], phones=batch.phones[:2])
+    both, only = losses(batch), losses(spoken)
+    assert both["bits"].item() == pytest.approx(only["bits"].item(), rel=1e-5)
+    encoded = losses.model.bottleneck(losses.model.encoder(batch.heard)).latents
+    assert both["phones"].item() == pytest.approx(losses.phones(encoded, batch.phones)[0].item(), rel=1e-5)
+    assert both["phones"].item() != pytest.approx(only["phones"].item(), rel=1e-3)
+    with pytest.raises(ConfigError, match="nvil learns from what the decoder makes of every crop"):
+        tiny_config(replace(TRAINING, phone_weight=1.0, phone_crops=1), name="nvil")
 
 
 def test_data_without_labels_are_refused_in_training_and_left_out_on_dev(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.config import Config
+from vqspeech.config import Config, EncoderConfig
 from vqspeech.data import shards
 from vqspeech.data.dataset import held_out_crops
 from vqspeech.data.kaldi import read_data_dir
@@ -231,3 +231,21 @@ def test_without_codes_the_true_ones_are_worth_nothing(data: Path) -> None:
     out = run(data, "out", tiny_config(name="none"))
     last = read_metrics(out / "train" / "metrics.jsonl")[-1]
     assert last["bits_true"] == last["bits_shuffled"] == last["bits_zeroed"]
+
+
+def test_a_part_of_another_model_is_taken_into_a_model_of_the_configuration(data: Path) -> None:
+    old = run(data, "old")
+    still = dataclasses.replace(TRAINING, max_steps=3, learning_rate=0.0)
+    config = tiny_config(still, dim=6)
+    with pytest.raises(VqspeechError, match=r"--init .*old: its prepare.widen.weight does not fit the model"):
+        run(data, "misfit", config, init=old, init_part="decoder")
+    config = dataclasses.replace(
+        config, model=dataclasses.replace(tiny_config().model, encoder=EncoderConfig(channels=8, hidden=12))
+    )
+    new = run(data, "new", config, init=old, init_part="decoder")
+    before, after = (from_pretrained(folder).model.state_dict() for folder in (old, new))
+    same = {name.split(".")[0] for name in after if name in before and torch.equal(before[name], after[name])}
+    assert {"prepare", "speakers", "decoder"} <= same and "encoder" not in same
+    assert from_pretrained(new).config == config.model
+    with pytest.raises(ConfigError, match="end before the codes are placed"):
+        run(data, "late", tiny_config(start_steps=6), init=old, init_part="decoder")

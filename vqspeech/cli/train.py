@@ -16,6 +16,7 @@ def train(
     out: Path,
     resume: bool = False,
     init: Path | None = None,
+    init_part: Literal["encoder", "decoder"] | None = None,
     devices: int = 1,
     nodes: int = 1,
     accelerator: Literal["auto", "cpu", "cuda"] = "auto",
@@ -33,6 +34,8 @@ def train(
         out: model folder: config.json, model.safetensors, and train/ with logs and what resuming needs
         resume: go on where an earlier run into --out stopped
         init: model folder whose weights to start from; speakers that it does not know get new rows
+        init_part: take only that much of --init, into a model of the configuration: encoder with codes, or decoder with
+            voices
         devices: processes or GPUs a machine, which share each batch; under torchrun, as many as it started
         nodes: machines, on each of which srun or torchrun starts this command
         accelerator: what to train on
@@ -53,6 +56,7 @@ def train(
         out=out,
         resume=resume,
         init=init,
+        init_part=init_part,
         devices=devices,
         nodes=nodes,
         accelerator=accelerator,

@@ -28,9 +28,10 @@ class Batch(NamedTuple):
     length: Tensor
     """`[B]` int64, samples that are speech rather than padding."""
     heard: Tensor
-    """`[B, T]` float32, what the encoder hears: the waveform, or the same at another pitch."""
+    """`[B + P, T]` float32, what the encoder hears: the waveforms, or the same at another pitch, then P crops that the
+    decoder is not to speak."""
     phones: Tensor = torch.zeros(0, 0, dtype=torch.int64)
-    """`[B, N]` int64, the phone of every frame; N is 0 where training is not told phones."""
+    """`[B + P, N]` int64, the phone of every frame heard; N is 0 where training is not told phones."""
 
 
 def speaker_table(data: DataDir) -> tuple[str, ...]:
@@ -42,7 +43,8 @@ class Crops(Dataset[Batch]):
     """Item s is the batch of step s: crops drawn uniformly over all the speech of a data dir.
 
     The encoder hears each up to `pitch_shift` semitones higher or lower, evenly drawn. `voices` get `voices_share` of
-    the crops, each as many, and the other speakers the rest. With `phones` crops come with the phone of every frame.
+    the crops, each as many, and the other speakers the rest. With `phones` crops come with the phone of every frame;
+    it is to hear `phone_crops` more, of all the speech whoever speaks, that are not to be spoken.
     Raises VqspeechError for an utterance that cannot be read, and for a voice that the data dir has not.
     """
 
@@ -59,6 +61,7 @@ class Crops(Dataset[Batch]):
         voices: Sequence[str] = (),
         voices_share: float = 0.5,
         phones: PhoneTargets | None = None,
+        phone_crops: int = 0,
     ) -> None:
         self.phones = phones
         self.data, self.crop, self.sample_rate, self.pitch_shift = data, crop, sample_rate, pitch_shift
@@ -72,25 +75,33 @@ class Crops(Dataset[Batch]):
             raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
         self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
         self.ends = np.cumsum(_chances(data, voices, voices_share))
+        self.phone_ends = np.cumsum(_chances(data, (), 0.0))
         self.items = range(batch_size)
+        self.phone_items = range(batch_size, batch_size + phone_crops)
 
     def share(self, rank: int, ranks: int) -> "Crops":
         """The same batches, of which this rank takes its part; their content does not depend on the number of ranks."""
-        if len(self.items) % ranks:
-            raise VqspeechError(f"training.batch_size {len(self.items)} cannot be shared among {ranks} devices")
+        for name, items in (("batch_size", self.items), ("phone_crops", self.phone_items)):
+            if len(items) % ranks:
+                raise VqspeechError(f"training.{name} {len(items)} cannot be shared among {ranks} devices")
         part = copy(self)
-        part.items = self.items[rank * len(self.items) // ranks : (rank + 1) * len(self.items) // ranks]
+        part.items, part.phone_items = (_part(items, rank, ranks) for items in (self.items, self.phone_items))
         return part
 
     def __len__(self) -> int:
         return self.steps
 
     def __getitem__(self, step: int) -> Batch:
-        crops = [self._crop(np.random.default_rng([self.seed, step, item])) for item in self.items]
-        return Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        crops = [self._crop(step, item, self.ends) for item in self.items]
+        unspoken = [self._crop(step, item, self.phone_ends) for item in self.phone_items]
+        spoken = Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        heard = torch.stack([crop.heard for crop in crops + unspoken])
+        phones = torch.stack([crop.phones for crop in crops + unspoken])
+        return spoken._replace(heard=heard, phones=phones)
 
-    def _crop(self, rng: np.random.Generator) -> Batch:
-        index = int(np.searchsorted(self.ends, rng.random() * self.ends[-1], side="right"))
+    def _crop(self, step: int, item: int, ends: np.ndarray) -> Batch:
+        rng = np.random.default_rng([self.seed, step, item])
+        index = int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
         index = min(index, len(self.ids) - 1)
         id = self.ids[index]
         waveform, start = _read_crop(self.data, id, self.crop, self.sample_rate, rng.random())
@@ -183,6 +194,10 @@ def held_out_crops(
         heard=waveform,
         phones=torch.stack([_phones(phones, id, start, crop) for id, (_, start) in zip(chosen, crops, strict=True)]),
     )
+
+
+def _part(items: range, rank: int, ranks: int) -> range:
+    return items[rank * len(items) // ranks : (rank + 1) * len(items) // ranks]
 
 
 def _seconds(data: DataDir, id: str) -> float:

@@ -92,12 +92,15 @@ class VQVAE(nn.Module):
     ) -> Output:
         """Encode and decode with teacher forcing: waveforms `[B, T]`, of them `length [B]` samples, speakers `[B]`.
 
-        The codes are those of `heard [B, T]`, if given, rather than of the waveforms themselves.
+        The codes are those of `heard [B + P, T]`, if given, rather than of the waveforms themselves; the decoder
+        leaves out the last P, which a bottleneck that learns from its likelihood cannot have.
         """
-        quantized = self.bottleneck(self.encoder(waveform if heard is None else heard))
+        heard = waveform if heard is None else heard
+        quantized = self.bottleneck(self.encoder(heard))
         # Draws are compared with each other, so they meet the same jitter and the same gaps in the past.
-        draws = len(quantized.latents) // len(waveform)
-        frames = self._jitter(quantized.latents, draws)
+        draws = len(quantized.latents) // len(heard)
+        spoken = quantized.latents.unflatten(0, (draws, -1))[:, : len(waveform)].flatten(0, 1)
+        frames = self._jitter(spoken, draws)
         nll = self.negative_log_likelihood(
             waveform.repeat(draws, 1), frames, speaker.repeat(draws), self._hidden(waveform, draws)
         )

@@ -5,13 +5,13 @@ import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from vqspeech.config import Config, TrainingConfig
+from vqspeech.config import Config, ModelConfig, TrainingConfig
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.data.phones import PhoneTargets
@@ -36,6 +36,12 @@ from vqspeech.training.temperature import choose_temperature
 
 START_BATCHES = 40
 """Batches whose frames place the codes by k-means."""
+Part = Literal["encoder", "decoder"]
+PARTS: dict[Part, tuple[str, ...]] = {
+    "encoder": ("encoder.", "bottleneck."),
+    "decoder": ("prepare.", "speakers.", "decoder."),
+}
+"""What belongs to a part: codes come with the encoder that makes them, voices with the decoder that has them."""
 TEMPERATURE_SECONDS = 2
 """Length of the stretches of dev speech that choose the sampling temperature: voices must have time to begin."""
 
@@ -192,13 +198,15 @@ def train(
     out: Path,
     resume: bool = False,
     init: Path | None = None,
+    init_part: Part | None = None,
     devices: int = 1,
     nodes: int = 1,
     accelerator: str = "auto",
 ) -> None:
     """Train a VQ-VAE on the data dir `train`, choosing the best checkpoint on `dev`, into the model folder `out`.
 
-    `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows.
+    `resume` continues the run in `out`; `init` starts from another model's weights, where new speakers get new rows,
+    or from that part of them.
     Under torchrun `devices` and `nodes` are those that it started processes for.
     Raises VqspeechError for unreadable data, an `out` that holds another run or in which another process trains, and a
     loss that is no longer a number.
@@ -206,7 +214,8 @@ def train(
     if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a model already: continue it with --resume, or choose another --out")
     placed_at = config.model.bottleneck.start_steps
-    if init is None and config.model.bottleneck.places_codes and config.training.max_steps <= placed_at:
+    new_codes = init is None or init_part == "decoder"
+    if new_codes and config.model.bottleneck.places_codes and config.training.max_steps <= placed_at:
         raise ConfigError(
             f"training.max_steps: {config.training.max_steps} steps end before the codes are placed, after "
             f"model.bottleneck.start_steps {placed_at}"
@@ -216,7 +225,8 @@ def train(
     model_config, settings = config.model, config.training
     torch.manual_seed(settings.seed)
     if init is not None:
-        model, speakers = _from_other(init, speakers)
+        own, parts = (model_config, PARTS[init_part]) if init_part else (None, ("",))
+        model, speakers = _from_other(init, speakers, own, parts)
         if model.config != model_config:
             say(f"--init {init}: its own model settings count, not those of the configuration")
         config = dataclasses.replace(config, model=model.config)
@@ -252,6 +262,7 @@ def train(
             voices=settings.voices,
             voices_share=settings.voices_share,
             phones=phones,
+            phone_crops=settings.phone_crops,
         )
         dev_phones = None
         if phones and (held_out.labels or settings.phones_alone):
@@ -289,13 +300,24 @@ def _precision(settings: TrainingConfig, accelerator: str) -> str:
     return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
-def _from_other(folder: Path, speakers: tuple[str, ...]) -> tuple[VQVAE, tuple[str, ...]]:
-    """The model in `folder` with a speaker table for `speakers` as well; a new speaker starts at the mean voice."""
+def _from_other(
+    folder: Path, speakers: tuple[str, ...], config: ModelConfig | None, parts: tuple[str, ...]
+) -> tuple[VQVAE, tuple[str, ...]]:
+    """The model in `folder` with a speaker table for `speakers` as well; a new speaker starts at the mean voice.
+
+    With a `config` it is a new model of these settings, of which only the weights whose names begin with one of `parts`
+    are those in the folder.
+    """
     other = from_pretrained(folder)
     table = (*other.speakers, *(name for name in speakers if name not in other.speakers))
-    model = VQVAE(other.config, len(table))
+    model = VQVAE(config or other.config, len(table))
     weights = other.model.state_dict()
     old = weights["speakers.weight"]
     weights["speakers.weight"] = torch.cat([old, old.mean(0).expand(len(table) - len(old), -1)])
-    model.load_state_dict(weights)
+    own = model.state_dict()
+    taken = {name: weight for name, weight in weights.items() if name.startswith(parts)}
+    for name, weight in taken.items():
+        if name not in own or own[name].shape != weight.shape:
+            raise VqspeechError(f"--init {folder}: its {name} does not fit the model of the configuration")
+    model.load_state_dict({**own, **taken})
     return model, table
