@@ -139,6 +139,8 @@ class DecoderConfig(Checked):
     """Samples per conditioning frame; divides the hop, so that slow codes are interpolated first."""
     conditioning_dilations: tuple[int, ...] = (1, 2)
     """Dilation of each of the conditioning network's residual blocks (kernel 3)."""
+    voices: int = 0
+    """Enrolled voices that have gate biases of their own, the last ones of the speaker table."""
     past_dropout: float = 0.0
     """Share of past samples hidden from the decoder in training, so that it leans on the codes."""
 
@@ -146,7 +148,7 @@ class DecoderConfig(Checked):
         self._at_least(2, "kernel", "layers")
         self._at_least(1, "cycle", "residual", "skip", "mixtures")
         self._at_least(1, "conditioning", "conditioning_hop", "conditioning_dilations")
-        self._at_least(0, "past_dropout")
+        self._at_least(0, "past_dropout", "voices")
         self._at_most(1, "past_dropout")
         self._at_most(16, "cycle")
         self._at_most(MOST_LAYERS, "layers", "kernel", "mixtures")
@@ -202,6 +204,8 @@ class LoopConfig(Checked):
     """Largest norm of the gradient."""
     weight_ema: float = 0.999
     """Decay per step of the averaged weights, which are the ones saved for use."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     log_every: int = 50
     """Steps between training log lines."""
     eval_every: int = 500
@@ -234,8 +238,6 @@ class TrainingConfig(LoopConfig):
     """Crops per step beside `batch_size`, of all speakers, that teach phones but are not spoken: they cost little."""
     phones_alone: bool = False
     """Whether encoder and codes learn phones alone, some twenty times faster, and the decoder stays as it is."""
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """auto: bf16 autocast where the processor has bf16 arithmetic, else float32."""
     eval_seconds: float = 24.0
     """Dev speech per evaluation, in seconds."""
     audio_seconds: float = 0.0

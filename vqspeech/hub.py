@@ -57,9 +57,15 @@ def save_pretrained(folder: Path, model: VQVAE, speakers: tuple[str, ...], notes
         file.write("\n")
 
 
-def add_speaker(folder: Path, out: Path, name: str, embedding: Tensor, note: dict[str, Any]) -> None:
+VOICES = "decoder.voices.weight"
+
+
+def add_speaker(
+    folder: Path, out: Path, name: str, embedding: Tensor, biases: Tensor | None, note: dict[str, Any]
+) -> None:
     """Write the model folder `out`: `folder` with a row `embedding [S]` more in its table of speakers.
 
+    With `biases [L * 2R]` the voice has gate biases of its own.
     Every other weight keeps its bits and its type; `note` joins `notes` under `enrolled`. A model card comes along.
     Raises VqspeechError when `out` exists and is not an empty folder.
     """
@@ -68,6 +74,13 @@ def add_speaker(folder: Path, out: Path, name: str, embedding: Tensor, note: dic
     weights["speakers.weight"] = torch.cat([table, embedding.to(table.dtype).unsqueeze(0)])
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     config["speakers"].append(name)
+    voices = weights.get(VOICES)
+    if voices is not None or biases is not None:
+        gates = weights["decoder.conditioning.bias"]
+        voices = gates.new_zeros(0, len(gates)) if voices is None else voices
+        biases = torch.zeros(len(gates)) if biases is None else biases
+        weights[VOICES] = torch.cat([voices, biases.to(gates.dtype).unsqueeze(0)])
+        config["model"].setdefault("decoder", {})["voices"] = len(weights[VOICES])
     config.setdefault("notes", {}).setdefault("enrolled", {})[name] = note
     with atomic_folder(out) as new:
         save_file(weights, new / WEIGHTS)

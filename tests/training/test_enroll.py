@@ -1,4 +1,5 @@
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.tiny import save_tiny_model, tiny_config
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.models.wavenet import gate_biases
 from vqspeech.training import enroll as module
 from vqspeech.training.enroll import enroll
 
@@ -75,9 +77,62 @@ def test_what_is_fitted_suits_the_speech_better_than_any_voice_of_the_table():
             for i in (0, 1)
         ]
     best = min(float(n.mean()) for n in nats)
-    _, (mean, fitted) = module.fit_embedding(model, speech, steps=60, seed=0)
+    mean, fitted = module.fit(model, speech, steps=60, seed=0).bits
     assert fitted < mean
     assert fitted < best / np.log(2)
+
+
+def test_gate_biases_fit_better_still():
+    torch.manual_seed(0)
+    speech = module.Speech(torch.from_numpy(voice(200, 0.8, seed=0)[: 64 * 200]), torch.zeros(4, 200))
+    torch.manual_seed(0)
+    model = VQVAE(tiny_config().model, 2).eval()
+    bits = [module.fit(model, speech, steps=60, seed=0, with_biases=biases).bits[1] for biases in (False, True)]
+    assert bits[1] < bits[0]
+
+
+def test_the_biases_of_a_voice_are_added_to_those_of_all_gates():
+    torch.manual_seed(0)
+    model = VQVAE(tiny_config().model, 3).eval()
+    waveform, latents, speaker = torch.rand(3, 640) - 0.5, torch.randn(3, 4, 10), torch.arange(3)
+    before = model.negative_log_likelihood(waveform, latents, speaker)
+    biases = torch.randn(2, model.decoder.conditioning.out_features)
+    model.decoder.voices = gate_biases(biases)
+    after = model.negative_log_likelihood(waveform, latents, speaker)
+    # They belong to the last two of the three speakers.
+    assert torch.equal(after[0], before[0])
+    for i in (1, 2):
+        folded = deepcopy(model)
+        folded.decoder.voices = None
+        folded.decoder.conditioning.bias.data += biases[i - 1]
+        expected = folded.negative_log_likelihood(waveform, latents, speaker)[i]
+        torch.testing.assert_close(after[i], expected)
+        assert not torch.allclose(expected, before[i], atol=1e-3)
+
+
+def test_voices_with_and_without_biases_of_their_own_leave_each_other_alone(
+    model: Path, clips: list[Path], tmp_path: Path
+):
+    folders = [model]
+    for name, biases in (("alice", False), ("bob", True), ("carol", False), ("dan", True)):
+        folders.append(tmp_path / name)
+        enroll(folders[-2], name, clips, folders[-1], steps=3, with_biases=biases)
+    tables = [load_file(folder / "model.safetensors").get("decoder.voices.weight") for folder in folders]
+    assert [None if table is None else len(table) for table in tables] == [None, None, 1, 2, 3]
+    assert tables[4].dtype == torch.bfloat16
+    assert [bool(row.any()) for row in tables[4]] == [True, False, True]
+    first, last = (vqspeech.load(folders[i]) for i in (0, 4))
+    assert last.speakers == ("p225", "p226", "alice", "bob", "carol", "dan")
+    assert np.array_equal(first.decode(range(9), "p226"), last.decode(range(9), "p226"))
+    for i, name in enumerate(last.speakers[2:], start=1):
+        assert np.array_equal(vqspeech.load(folders[i]).decode(range(9), name), last.decode(range(9), name)), name
+    # Without its biases a voice says something else.
+    weights = load_file(folders[4] / "model.safetensors")
+    weights["decoder.voices.weight"].zero_()
+    save_file(weights, folders[4] / "model.safetensors")
+    bare = vqspeech.load(folders[4])
+    same = [np.array_equal(bare.decode(range(9), name), last.decode(range(9), name)) for name in last.speakers]
+    assert same == [True, True, True, False, True, False]
 
 
 def test_the_seed_decides(model: Path, clips: list[Path], tmp_path: Path):

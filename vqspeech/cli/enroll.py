@@ -7,7 +7,14 @@ from vqspeech.cli.lookup import find_model
 
 
 def enroll(
-    *, name: str, wavs: list[str], out: Path, model: Path | None = None, steps: int = 300, seed: int = 0
+    *,
+    name: str,
+    wavs: list[str],
+    out: Path,
+    model: Path | None = None,
+    gate_biases: bool = False,
+    steps: int = 300,
+    seed: int = 0,
 ) -> None:
     """Add a target voice to a model from half a minute of speech or more: its speaker embedding is fitted, no more.
 
@@ -19,6 +26,8 @@ def enroll(
         wavs: recordings of that one speaker, in any format: files, folders, globs or data directories
         out: folder to write, which must not exist
         model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
+        gate_biases: fit a bias for every gate of the decoder as well, which takes twice as long; worth trying from a
+            minute of speech on
         steps: of fitting, on half a second of speech each
         seed: of the order in which the speech is taken
 
@@ -30,7 +39,7 @@ def enroll(
     from vqspeech.conversion.sources import find_recordings
     from vqspeech.training.enroll import enroll as enroll_voice
 
-    enroll_voice(folder, name, [recording.path for recording in find_recordings(wavs)], out, steps, seed)
+    enroll_voice(folder, name, [recording.path for recording in find_recordings(wavs)], out, steps, seed, gate_biases)
     print(out)
 
 

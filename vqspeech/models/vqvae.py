@@ -58,6 +58,8 @@ class VQVAE(nn.Module):
             raise ConfigError(
                 f"decoder.conditioning_hop: {config.decoder.conditioning_hop} does not divide the hop {config.hop}"
             )
+        if config.decoder.voices > speakers:
+            raise ConfigError(f"decoder.voices: {config.decoder.voices} are more than the {speakers} speakers")
         self.config = config
         self.hop = config.hop
         self.encoder = Encoder(config.encoder, config.bottleneck.dim)
@@ -85,7 +87,16 @@ class VQVAE(nn.Module):
         Codes are indices `[B, N]`, or latents `[B, D, N]` where the bottleneck is continuous.
         """
         latents = codes if codes.is_floating_point() else self.bottleneck.lookup(codes)
-        return self.prepare(latents, self.speakers(speaker))
+        return self._condition(latents, speaker)
+
+    def _condition(self, latents: Tensor, speaker: Tensor) -> Tensor:
+        frames = self.prepare(latents, self.speakers(speaker))
+        if self.decoder.voices is None:
+            return frames
+        voices = self.decoder.voices.num_embeddings
+        rows = torch.arange(voices, device=speaker.device) + self.speakers.num_embeddings - voices
+        own = (rows == speaker.unsqueeze(1)).to(frames.dtype)
+        return torch.cat([frames, own.unsqueeze(2).expand(-1, -1, frames.shape[2])], dim=1)
 
     def forward(
         self, waveform: Tensor, speaker: Tensor, length: Tensor | None = None, heard: Tensor | None = None
@@ -137,7 +148,7 @@ class VQVAE(nn.Module):
         missing = -length % self.hop
         waveform = functional.pad(waveform, (0, missing))
         hidden = None if hidden is None else functional.pad(hidden, (0, missing))
-        conditioning = self.prepare(latents, self.speakers(speaker))
+        conditioning = self._condition(latents, speaker)
         parameters = self.decoder(waveform, conditioning, hidden)
         return self.decoder.output.negative_log_likelihood(parameters, waveform)[:, :length]
 

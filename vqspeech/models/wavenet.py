@@ -31,6 +31,11 @@ class Conditioning(nn.Module):
         return self.blocks(self.upsample(self.widen(torch.cat([latents, speaker], dim=1))))
 
 
+def gate_biases(table: Tensor) -> nn.Embedding:
+    """The decoder's table of voices that have gate biases of their own, `[V, L * 2R]`."""
+    return nn.Embedding.from_pretrained(table, freeze=False)
+
+
 class WaveNet(nn.Module):
     """Gated dilated causal convolutions (Oord et al. 2016, section 2) that predict each sample from those before.
 
@@ -48,6 +53,7 @@ class WaveNet(nn.Module):
         layers, width = config.layers, config.residual
         self.past = self.output.past_layer(width)
         self.conditioning = nn.Linear(config.conditioning, layers * 2 * width)
+        self.voices = gate_biases(torch.zeros(config.voices, layers * 2 * width)) if config.voices else None
         self.dilated = nn.Parameter(torch.randn(layers, config.kernel, width, 2 * width))
         self.residual = nn.Parameter(torch.randn(layers - 1, width, width))
         self.residual_bias = nn.Parameter(torch.zeros(layers - 1, width))
@@ -80,9 +86,15 @@ class WaveNet(nn.Module):
         return parameters.view(samples, batch, -1).transpose(0, 1)
 
     def project(self, conditioning: Tensor) -> Tensor:
-        """Conditioning frames `[B, C, N]` -> gate inputs of every layer `[L, N, B, 2R]`."""
+        """Conditioning frames `[B, C, N]` -> gate inputs of every layer `[L, N, B, 2R]`.
+
+        Channels beyond those of the conditioning network tell which of the voices with biases of their own speaks.
+        """
         batch, _, frames = conditioning.shape
-        gates = self.conditioning(conditioning.permute(2, 0, 1))
+        common = self.conditioning.in_features
+        gates = self.conditioning(conditioning[:, :common].permute(2, 0, 1))
+        if self.voices is not None:
+            gates = gates + conditioning[:, common:].permute(2, 0, 1) @ self.voices.weight
         return gates.view(frames, batch, len(self.dilations), -1).permute(2, 0, 1, 3)
 
     def predict(self, gated: Tensor) -> Tensor:

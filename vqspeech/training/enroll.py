@@ -1,4 +1,4 @@
-"""A new target voice for a trained model: its speaker embedding is fitted, and nothing else."""
+"""A new target voice for a trained model: its speaker embedding is fitted, and gate biases of its own if wanted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from vqspeech.errors import VqspeechError
 from vqspeech.files import check_id
 from vqspeech.hub import add_speaker, from_pretrained
 from vqspeech.models.vqvae import VQVAE
+from vqspeech.models.wavenet import gate_biases
 from vqspeech.progress import progress, say
 
 LEAST_SECONDS = 30.0
@@ -22,6 +23,7 @@ LEAST_DBFS = -60.0
 CROP = 3840
 BATCH = 2
 LEARNING_RATE = 0.1
+BIAS_LEARNING_RATE = 0.01
 HELD_OUT = 0.1
 """Share of the speech, from its end, that tells what was gained."""
 HELD_OUT_CROPS = 16
@@ -45,12 +47,27 @@ class Speech:
         return torch.stack(waveforms), torch.stack([self.latents[:, n : n + frames] for n in first])
 
 
-def enroll(model: Path, name: str, clips: Sequence[Path], out: Path, steps: int, seed: int = 0) -> None:
+@dataclass(frozen=True)
+class Voice:
+    """What is fitted of a voice."""
+
+    embedding: Tensor
+    """`[S]`"""
+    biases: Tensor | None
+    """`[L * 2R]` of the decoder's gates."""
+    bits: tuple[float, float]
+    """Bits per sample on the end of the speech, of the mean voice and of this one."""
+
+
+def enroll(
+    model: Path, name: str, clips: Sequence[Path], out: Path, steps: int, seed: int = 0, with_biases: bool = False
+) -> None:
     """Write the model folder `out`: `model` with a voice more, fitted to at least 30 s of speech.
 
     All else, the other voices among it, stays bit for bit as it was. The embedding starts at the mean voice and
     minimises the negative log-likelihood of the clips given their codes: speaker adaptation of the embedding alone
-    (Arik et al. 2018, "Neural voice cloning with a few samples", section 3.1).
+    (Arik et al. 2018, "Neural voice cloning with a few samples", section 3.1). With `with_biases` as many steps more
+    fit the embedding and a bias for every gate of the decoder, which start at 0.
     Raises VqspeechError for a name that is taken or no name, for clips that are too short, silent or unreadable, and
     when `out` exists.
     """
@@ -70,15 +87,17 @@ def enroll(model: Path, name: str, clips: Sequence[Path], out: Path, steps: int,
             f"{name}: {seconds:.1f} s of speech in {len(clips)} clips are too little; {LEAST_SECONDS:.0f} s are needed"
         )
     say(f"{name}: {seconds:.1f} s of speech in {len(clips)} clips")
-    embedding, bits = fit_embedding(found.model, _encode(found.model, waveforms), steps, seed)
-    say(f"on the last tenth of it {bits[1]:.3f} bits per sample in the new voice, {bits[0]:.3f} in the mean voice")
-    add_speaker(model, out, name, embedding, {"seconds": round(seconds, 1), "steps": steps, "bits": bits[1]})
+    voice = fit(found.model, _encode(found.model, waveforms), steps, seed, with_biases)
+    mean, bits = voice.bits
+    say(f"on the last tenth of it {bits:.3f} bits per sample in the new voice, {mean:.3f} in the mean voice")
+    note = {"seconds": round(seconds, 1), "steps": steps, "gate_biases": with_biases, "bits": bits}
+    add_speaker(model, out, name, voice.embedding, voice.biases, note)
 
 
-def fit_embedding(model: VQVAE, speech: Speech, steps: int, seed: int) -> tuple[Tensor, tuple[float, float]]:
-    """The embedding `[S]` that fits the speech, and bits per sample on the end of it: of the mean voice and with it.
+def fit(model: VQVAE, speech: Speech, steps: int, seed: int, with_biases: bool = False) -> Voice:
+    """The voice that fits the speech.
 
-    Changes the model's table of speakers and leaves its other weights.
+    Changes the model's tables of speakers and voices and leaves its other weights.
     """
     frames = -(-CROP // model.hop)
     total = speech.latents.shape[1]
@@ -88,8 +107,7 @@ def fit_embedding(model: VQVAE, speech: Speech, steps: int, seed: int) -> tuple[
     model.requires_grad_(False)
     mean = model.speakers.weight.mean(0, keepdim=True)
     model.speakers = nn.Embedding.from_pretrained(mean, freeze=False)
-    optimizer = torch.optim.Adam(model.speakers.parameters(), LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+    model.decoder.voices = None
     generator = torch.Generator().manual_seed(seed)
 
     def nats(crops: tuple[Tensor, Tensor]) -> Tensor:
@@ -102,14 +120,25 @@ def fit_embedding(model: VQVAE, speech: Speech, steps: int, seed: int) -> tuple[
         with torch.no_grad():
             return float(nats(held_out) / torch.log(torch.tensor(2.0)))
 
+    def descend(rates: dict[nn.Module, float], what: str) -> None:
+        groups = [{"params": table.parameters(), "lr": rate} for table, rate in rates.items()]
+        optimizer = torch.optim.Adam(groups)
+        schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
+        for _ in progress(range(steps), what, steps, "step"):
+            first = torch.randint(last - frames, (BATCH,), generator=generator).tolist()
+            optimizer.zero_grad()
+            nats(speech.crops(first, frames)).backward()
+            optimizer.step()
+            schedule.step()
+
     before = held_out_bits()
-    for _ in progress(range(steps), "enroll", steps, "step"):
-        first = torch.randint(last - frames, (BATCH,), generator=generator).tolist()
-        optimizer.zero_grad()
-        nats(speech.crops(first, frames)).backward()
-        optimizer.step()
-        schedule.step()
-    return model.speakers.weight.detach()[0], (before, held_out_bits())
+    descend({model.speakers: LEARNING_RATE}, "enroll")
+    biases = None
+    if with_biases:
+        model.decoder.voices = gate_biases(torch.zeros(1, model.decoder.conditioning.out_features))
+        descend({model.speakers: LEARNING_RATE / 10, model.decoder.voices: BIAS_LEARNING_RATE}, "gate biases")
+        biases = model.decoder.voices.weight.detach()[0]
+    return Voice(model.speakers.weight.detach()[0], biases, (before, held_out_bits()))
 
 
 def _read_clip(path: Path, rate: int) -> Tensor:

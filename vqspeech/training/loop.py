@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -176,6 +176,16 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                     say(f"stopped after step {done}: the same command with --resume, queued again, goes on from there")
                 leave_together(fabric)
                 interrupt.leave(stop)
+
+
+def precision(settings: LoopConfig, accelerator: str) -> Literal["32-true", "bf16-mixed"]:
+    """In what numbers Fabric is to compute: as the settings say, or as suits the device."""
+    if settings.precision != "auto":
+        return settings.precision
+    if accelerator != "cpu" and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    # Without native bf16 products the processor emulates them, slower than float32.
+    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
 
 
 def _optimizer(module: nn.Module, settings: LoopConfig) -> torch.optim.Optimizer:

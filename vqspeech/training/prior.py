@@ -20,7 +20,7 @@ from vqspeech.lock import locked
 from vqspeech.models.prior import Autoregressive, Histogram
 from vqspeech.settings import to_dict
 from vqspeech.training.checkpoint import checkpoints
-from vqspeech.training.loop import LOGS, fit
+from vqspeech.training.loop import LOGS, fit, precision
 from vqspeech.training.ranks import starter
 from vqspeech.units.prior import WEIGHTS, Priors, load_priors, save_priors
 from vqspeech.units.store import Units, read_units
@@ -140,7 +140,8 @@ def train_prior(
     priors = Priors(
         Histogram(codes, torch.from_numpy(counts)), Autoregressive(codes, len(speakers), config.model), speakers, info
     )
-    fabric = Fabric(accelerator="auto", devices=1, plugins=starter())
+    numbers = precision(config.training, "auto")
+    fabric = Fabric(accelerator="auto", devices=1, precision=numbers, plugins=starter())
     fabric.launch()
     with locked(out / LOGS):
         fit(PriorTask(config, priors, *sequences, out), config.training, fabric, out, resume)

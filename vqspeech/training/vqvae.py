@@ -10,15 +10,16 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.nn import functional
 
-from vqspeech.config import Config, ModelConfig, TrainingConfig
+from vqspeech.config import Config, ModelConfig
 from vqspeech.data.dataset import Batch, Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.data.phones import PhoneTargets
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.bits import bits, choices, draw_generator
 from vqspeech.evaluation.codes import code_usage
-from vqspeech.hub import WEIGHTS, from_pretrained, save_pretrained
+from vqspeech.hub import VOICES, WEIGHTS, from_pretrained, save_pretrained
 from vqspeech.lock import locked
 from vqspeech.models.bottleneck import Bottleneck
 from vqspeech.models.bottleneck.codebook import CodebookBottleneck
@@ -28,7 +29,7 @@ from vqspeech.progress import say
 from vqspeech.settings import ConfigError, to_dict
 from vqspeech.synthesis import sample
 from vqspeech.training.checkpoint import checkpoints
-from vqspeech.training.loop import LOGS, fit
+from vqspeech.training.loop import LOGS, fit, precision
 from vqspeech.training.memory import keep_freed_memory
 from vqspeech.training.phones import PhoneHead, PhoneLosses
 from vqspeech.training.ranks import lost_ranks_told, started_ranks, starter
@@ -240,7 +241,7 @@ def train(
         accelerator=accelerator,
         devices=devices,
         num_nodes=nodes,
-        precision=_precision(settings, accelerator),
+        precision=precision(settings, accelerator),
         # With the bottleneck "none" the encoder gets no gradient.
         strategy="ddp_find_unused_parameters_true" if ranks > 1 else "auto",
         plugins=starter(),
@@ -291,15 +292,6 @@ def _note_temperature(folder: Path, dev: DataDir, seconds: float) -> None:
     save_pretrained(folder, found.model, found.speakers, {**found.notes, "temperature": temperature})
 
 
-def _precision(settings: TrainingConfig, accelerator: str) -> str:
-    if settings.precision != "auto":
-        return settings.precision
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    # Without native bf16 products the processor emulates them, slower than float32.
-    return "bf16-mixed" if torch.cpu._is_avx512_bf16_supported() else "32-true"
-
-
 def _from_other(
     folder: Path, speakers: tuple[str, ...], config: ModelConfig | None, parts: tuple[str, ...]
 ) -> tuple[VQVAE, tuple[str, ...]]:
@@ -310,10 +302,18 @@ def _from_other(
     """
     other = from_pretrained(folder)
     table = (*other.speakers, *(name for name in speakers if name not in other.speakers))
-    model = VQVAE(config or other.config, len(table))
     weights = other.model.state_dict()
     old = weights["speakers.weight"]
-    weights["speakers.weight"] = torch.cat([old, old.mean(0).expand(len(table) - len(old), -1)])
+    new = len(table) - len(old)
+    weights["speakers.weight"] = torch.cat([old, old.mean(0).expand(new, -1)])
+    if config is None:
+        config = other.config
+        if config.decoder.voices:
+            # They are the last speakers of the table.
+            weights[VOICES] = functional.pad(weights[VOICES], (0, 0, 0, new))
+            decoder = dataclasses.replace(config.decoder, voices=len(weights[VOICES]))
+            config = dataclasses.replace(config, decoder=decoder)
+    model = VQVAE(config, len(table))
     own = model.state_dict()
     taken = {name: weight for name, weight in weights.items() if name.startswith(parts)}
     for name, weight in taken.items():

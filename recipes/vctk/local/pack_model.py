@@ -26,6 +26,8 @@ config = json.loads((arguments.model / CONFIG).read_text(encoding="utf-8"))
 unknown = sorted(set(arguments.speakers) - set(config["speakers"]))
 if unknown:
     parser.error(f"{arguments.model} has no speaker {unknown[0]}")
+if config["model"]["decoder"].get("voices"):
+    parser.error(f"{arguments.model} has enrolled voices: pack the model that they were enrolled to")
 rows = [config["speakers"].index(name) for name in arguments.speakers]
 weights["speakers.weight"] = weights["speakers.weight"][rows]
 for name in weights:

@@ -5,6 +5,7 @@ data=data/read-speech
 expdir=exp/box
 train_config=conf/box.yaml
 init=
+init_part=
 phone_minutes=10
 minutes=60
 speakers="p225 p226 p227 p228 bdl slt kathleen"
@@ -21,6 +22,7 @@ are relative to recipes/vctk.
   --expdir DIR         the run and the packed model (default: $expdir)
   --train-config FILE  (default: $train_config)
   --init DIR           a model to go on from, such as the packaged one (default: none)
+  --init-part NAME     take encoder or decoder alone from it, the rest by the configuration (default: all)
   --phone-minutes N    of learning phones alone (default: $phone_minutes)
   --minutes N          of training (default: $minutes)
   --speakers NAMES     voices that are packed (default: $speakers)
@@ -42,7 +44,7 @@ learn_phones() {
   # shellcheck disable=SC2086 # words are wanted
   train "$expdir/phones" --training.phones_alone true --training.max_minutes "$phone_minutes" --training.batch_size 8 \
     --training.crop 20480 --training.pitch_shift 3 --training.voices_share 0.3 --training.eval_every 100 \
-    ${init:+--init "$init"} $train_args
+    --training.phone_crops 0 ${init:+--init "$init"} ${init_part:+--init-part "$init_part"} $train_args
 }
 
 learn() {
@@ -50,7 +52,7 @@ learn() {
   train "$expdir" --training.max_minutes "$minutes" --init "$expdir/phones" $train_args
 }
 
-settings="$data $init $phone_minutes $minutes $train_args $(cat "$train_config")"
+settings="$data $init $init_part $phone_minutes $minutes $train_args $(cat "$train_config")"
 experiment "phones" "$expdir/phones" "$settings" learn_phones
 experiment "the model in the box" "$expdir" "$settings" learn
 # shellcheck disable=SC2086
