@@ -213,10 +213,20 @@ def test_convert_takes_what_a_shell_makes_of_a_wildcard(run: Run, model: Path, t
 def test_enroll_hands_over_what_it_was_told(run: Run, model: Path, tmp_path: Path, handed_over: Remember):
     told = handed_over("vqspeech.training.enroll", "enroll")
     clips = [speech(tmp_path / "clips" / name) for name in ("a.wav", "b/c.flac")]
-    code, out, err = run("enroll", "--name", "alice", "--wavs", "clips", "--model", model, "--out", "new", "--steps", 5)
+    code, out, err = run(
+        "enroll", "--name", "alice", "--wavs", "clips", "--model", model, "--out", "new", "--steps", 5, "--gate-biases"
+    )
     assert (code, out) == (0, "new\n"), err
     paths = [clip.relative_to(tmp_path) for clip in clips]
-    assert told == {"model": model, "name": "alice", "clips": paths, "out": Path("new"), "steps": 5, "seed": 0}
+    assert told == {
+        "model": model,
+        "name": "alice",
+        "clips": paths,
+        "out": Path("new"),
+        "steps": 5,
+        "seed": 0,
+        "with_biases": True,
+    }
     assert "no recordings there" in one_line(
         run("enroll", "--name", "a", "--wavs", "no*", "--model", model, "--out", "x")[2]
     )
@@ -528,13 +538,15 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> Remember:
 def test_train_hands_over_what_it_was_told(run: Run, tmp_path: Path, handed_over: Remember):
     told = handed_over("vqspeech.training.vqvae", "train")
     (tmp_path / "a.yaml").write_text("training: {max_minutes: 9, seed: 7}\n")
-    arguments = "--config a.yaml --train t --dev d --out o --resume --init i --devices 2 --accelerator cpu"
+    arguments = (
+        "--config a.yaml --train t --dev d --out o --resume --init i --init-part decoder --devices 2 --accelerator cpu"
+    )
     code, out, _ = run("train", *arguments.split(), "--training.max_minutes", 5)
     assert (code, out) == (0, "o\n")
     config = told.pop("config")
     assert (config.training.max_minutes, config.training.seed) == (5.0, 7)
     folders = {"train": Path("t"), "dev": Path("d"), "out": Path("o"), "init": Path("i")}
-    assert told == {**folders, "resume": True, "devices": 2, "nodes": 1, "accelerator": "cpu"}
+    assert told == {**folders, "resume": True, "init_part": "decoder", "devices": 2, "nodes": 1, "accelerator": "cpu"}
 
 
 def test_evaluate_hands_over_what_it_was_told(run: Run, handed_over: Remember):
