@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from vqspeech import audio
+from vqspeech.config import TrainingConfig
 from vqspeech.data.dataset import Crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir, write_data_dir
 from vqspeech.data.shards import write_shards
@@ -39,10 +40,11 @@ split(utterances, {utterance.id: 1.0 for utterance in utterances})
 # What training does before its first step, and the crops of that step.
 CROPS = """
 import sys
+from vqspeech.config import TrainingConfig
 from vqspeech.data.dataset import Crops, speaker_table
 from vqspeech.data.kaldi import read_data_dir
 data = read_data_dir(sys.argv[1])
-Crops(data, speaker_table(data), crop=3840, batch_size=8, sample_rate=16000, seed=1, steps=1)[0]
+Crops(data, speaker_table(data), TrainingConfig(), sample_rate=16000)[0]
 """
 MEASURED = """
 import resource, subprocess, sys
@@ -123,7 +125,8 @@ def reading(work: Path) -> Iterator[Row]:
         write_shards(read_data_dir(data), work / f"tar-{seconds}", work / f"shards-{seconds}")
         for place in ("files", "shards"):
             found = read_data_dir(work / f"{place}-{seconds}")
-            crops = Crops(found, speaker_table(found), CROP, 64, RATE, seed=1, steps=17)
+            settings = TrainingConfig(crop=CROP, batch_size=64, max_steps=17)
+            crops = Crops(found, speaker_table(found), settings, RATE)
             crops[0]  # what is done once is not counted
             start, before = time.process_time(), reads()
             for step in range(1, len(crops)):

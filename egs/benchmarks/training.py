@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +24,8 @@ def results(config: Config, data: Path, steps: int, batch_size: int) -> list[Res
     keep_freed_memory()
     train = read_data_dir(data)
     speakers = speaker_table(train)
-    crops = Crops(train, speakers, config.training.crop, batch_size, config.model.sample_rate, seed=0, steps=steps)
+    settings = replace(config.training, batch_size=batch_size, seed=0, max_steps=steps)
+    crops = Crops(train, speakers, settings, config.model.sample_rate)
     torch.manual_seed(0)
     ours = VQVAE(config.model, len(speakers))
     frames = torch.cat([ours.encoder(crops[step].waveform).detach() for step in range(8)])

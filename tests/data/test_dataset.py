@@ -9,6 +9,7 @@ import torch
 
 from tests.speech import RATE, make_data_dir
 from vqspeech.archive import Content
+from vqspeech.config import TrainingConfig
 from vqspeech.data import shards
 from vqspeech.data.dataset import Crops, batches, held_out_crops, speaker_table
 from vqspeech.data.kaldi import DataDir, read_data_dir
@@ -25,10 +26,14 @@ def sharded(data: DataDir, monkeypatch: pytest.MonkeyPatch) -> DataDir:
     return read_data_dir(folder / "sharded")
 
 
+def crops_of(data: DataDir, speakers: tuple[str, ...], phones: PhoneTargets | None = None, **settings: object) -> Crops:
+    return Crops(data, speakers, TrainingConfig(**settings), RATE, phones)
+
+
 @pytest.fixture
 def crops(tmp_path: Path) -> Crops:
     data = make_data_dir(tmp_path / "train")
-    return Crops(data, speaker_table(data), crop=1280, batch_size=4, sample_rate=RATE, seed=1, steps=5)
+    return crops_of(data, speaker_table(data), crop=1280, batch_size=4, max_steps=5)
 
 
 def test_a_crop_is_a_stretch_of_an_utterance_of_its_speaker(crops: Crops) -> None:
@@ -57,7 +62,7 @@ def test_a_step_has_the_same_batch_whenever_and_however_it_is_read(crops: Crops)
 @pytest.mark.parametrize("workers", [0, 1])
 def test_shards_give_the_batches_of_files(crops: Crops, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
     data = sharded(crops.data, monkeypatch)
-    from_shards = Crops(data, speaker_table(data), crop=1280, batch_size=4, sample_rate=RATE, seed=1, steps=5)
+    from_shards = crops_of(data, speaker_table(data), crop=1280, batch_size=4, max_steps=5)
     found = list(batches(from_shards, first=1, workers=workers))
     assert len(found) == 4
     for step, batch in enumerate(found, 1):
@@ -85,7 +90,7 @@ def test_a_damaged_shard_is_named(crops: Crops, monkeypatch: pytest.MonkeyPatch,
     data = sharded(crops.data, monkeypatch)
     shard = data.path.parent / "shards/000001.tar"
     harm(shard)
-    damaged = Crops(data, speaker_table(data), crop=6400, batch_size=40, sample_rate=RATE, seed=1, steps=1)
+    damaged = crops_of(data, speaker_table(data), crop=6400, batch_size=40)
     with pytest.raises(VqspeechError, match=rf"{shard}:\d+"):
         damaged[0]
 
@@ -104,7 +109,7 @@ def test_a_disk_that_fails_amid_a_recording_is_told(crops: Crops, monkeypatch: p
         opened(content, disk, start, size, name)
 
     monkeypatch.setattr(Content, "__init__", failing)
-    failed = Crops(data, speaker_table(data), crop=9600, batch_size=1, sample_rate=RATE, seed=1, steps=1)
+    failed = crops_of(data, speaker_table(data), crop=9600, batch_size=1)
     with pytest.raises(VqspeechError, match=r"[ab]_00\d: .*/00000\d\.tar:\d+ is damaged or truncated: \d+ of 9600"):
         failed[0]
 
@@ -132,14 +137,14 @@ def test_longer_utterances_are_drawn_more_often(tmp_path: Path) -> None:
     for id, sign, samples in (("a_000", 1, 9000), ("a_001", -1, 3000)):
         soundfile.write(data.wavs[id], np.full(samples, sign * 0.5), RATE)
         data.utt2dur[id] = samples / RATE
-    crops = Crops(data, ("a",), crop=64, batch_size=400, sample_rate=RATE, seed=1, steps=1)
+    crops = crops_of(data, ("a",), crop=64, batch_size=400)
     drawn = (crops[0].waveform[:, 0] > 0).float().mean()
     assert drawn == pytest.approx(0.75, abs=0.07)
 
 
 def test_a_short_utterance_is_padded_and_its_length_told(tmp_path: Path) -> None:
     data = make_data_dir(tmp_path / "train", utterances=1, seconds=0.1)
-    batch = Crops(data, ("a", "b"), crop=3200, batch_size=2, sample_rate=RATE, seed=1, steps=1)[0]
+    batch = crops_of(data, ("a", "b"), crop=3200, batch_size=2)[0]
     assert batch.length.tolist() == [1600, 1600]
     assert not batch.waveform[:, 1600:].any()
 
@@ -147,10 +152,10 @@ def test_a_short_utterance_is_padded_and_its_length_told(tmp_path: Path) -> None
 def test_the_encoder_hears_another_pitch_where_that_is_asked_for(tmp_path: Path, crops: Crops) -> None:
     batch = crops[1]
     assert torch.equal(batch.heard, batch.waveform)
-    shifted = Crops(crops.data, ("a", "b"), 1280, 4, RATE, seed=1, steps=5, pitch_shift=4.0)[1]
+    shifted = crops_of(crops.data, ("a", "b"), crop=1280, batch_size=4, max_steps=5, pitch_shift=4.0)[1]
     assert torch.equal(shifted.waveform, batch.waveform)
     assert (shifted.heard - batch.waveform).abs().amax(1).min() > 0.01
-    again = Crops(crops.data, ("a", "b"), 1280, 4, RATE, seed=1, steps=5, pitch_shift=4.0)[1]
+    again = crops_of(crops.data, ("a", "b"), crop=1280, batch_size=4, max_steps=5, pitch_shift=4.0)[1]
     assert torch.equal(shifted.heard, again.heard)
 
 
@@ -184,7 +189,7 @@ def test_an_unreadable_utterance_is_named(tmp_path: Path, harm, message: str) ->
     data = make_data_dir(tmp_path / "train", speakers=("a",), utterances=1)
     harm(data.wavs["a_000"])
     with pytest.raises(VqspeechError, match=message):
-        Crops(data, ("a",), crop=64, batch_size=1, sample_rate=RATE, seed=1, steps=1)[0]
+        crops_of(data, ("a",), crop=64, batch_size=1)[0]
 
 
 def test_voices_get_their_share_each_as_much(tmp_path: Path) -> None:
@@ -193,12 +198,12 @@ def test_voices_get_their_share_each_as_much(tmp_path: Path) -> None:
     for i, (speaker, samples) in enumerate(durations.items()):
         soundfile.write(data.wavs[f"{speaker}_000"], np.full(samples, 0.1 * (i + 1)), RATE)
         data.utt2dur[f"{speaker}_000"] = samples / RATE
-    crops = Crops(data, tuple("abcd"), 64, 2000, RATE, seed=1, steps=1, voices=("a", "b"), voices_share=0.6)
+    crops = crops_of(data, tuple("abcd"), crop=64, batch_size=2000, voices=("a", "b"), voices_share=0.6)
     shares = np.bincount(crops[0].speaker, minlength=4) / 2000
     # Of the rest, three quarters go to c, who has three quarters of its speech.
     assert shares == pytest.approx([0.3, 0.3, 0.3, 0.1], abs=0.04)
     with pytest.raises(VqspeechError, match="no speech of z"):
-        Crops(data, tuple("abcd"), 64, 1, RATE, seed=1, steps=1, voices=("z",))
+        crops_of(data, tuple("abcd"), crop=64, batch_size=1, voices=("z",))
 
 
 def test_crops_for_phones_alone_are_of_all_the_speech_and_heard_last(tmp_path: Path) -> None:
@@ -209,8 +214,8 @@ def test_crops_for_phones_alone_are_of_all_the_speech_and_heard_last(tmp_path: P
         path.write_text(f"0.0 0.3 {speaker}\n")
         data.labels[f"{speaker}_000"] = path
     phones = PhoneTargets(data, hop=64, sample_rate=RATE)
-    settings = {"voices": ("a",), "voices_share": 1.0, "phones": phones, "phone_crops": 600}
-    crops = Crops(data, ("a", "b"), 64, 4, RATE, seed=1, steps=1, **settings)
+    settings = {"voices": ("a",), "voices_share": 1.0, "phones": phones, "phone_weight": 1.0, "phone_crops": 600}
+    crops = crops_of(data, ("a", "b"), crop=64, batch_size=4, **settings)
     batch = crops[0]
     assert (batch.waveform > 0).all() and batch.waveform.shape == (4, 64)
     assert torch.equal(batch.heard[:4], batch.waveform) and batch.heard.shape == (604, 64)
@@ -220,7 +225,7 @@ def test_crops_for_phones_alone_are_of_all_the_speech_and_heard_last(tmp_path: P
     halves = [crops.share(rank, 2)[0] for rank in range(2)]
     assert torch.equal(torch.cat([half.heard[2:] for half in halves]), batch.heard[4:])
     with pytest.raises(VqspeechError, match="phone_crops 600 cannot be shared among 7"):
-        Crops(data, ("a", "b"), 64, 7, RATE, seed=1, steps=1, **settings).share(0, 7)
+        crops_of(data, ("a", "b"), crop=64, batch_size=7, **settings).share(0, 7)
 
 
 def test_crops_come_with_the_phones_of_their_frames(tmp_path: Path) -> None:
@@ -237,7 +242,7 @@ def test_crops_come_with_the_phones_of_their_frames(tmp_path: Path) -> None:
     assert phones.of("a_000", 16 * 160, 20 * 160).tolist() == expected[16:] + [UNKNOWN] * 6
     assert set(phones.of("a_001", 0, 4800).tolist()) == {UNKNOWN}
 
-    batch = Crops(data, ("a",), 800, 8, RATE, seed=1, steps=1, phones=phones)[0]
+    batch = crops_of(data, ("a",), crop=800, batch_size=8, phones=phones)[0]
     whole = {id: soundfile.read(wav, dtype="float32")[0] for id, wav in data.wavs.items()}
     for waveform, classes in zip(batch.waveform.numpy(), batch.phones, strict=True):
         for id, samples in whole.items():

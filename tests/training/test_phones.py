@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
-from vqspeech.data.dataset import Crops
+from vqspeech.data.dataset import Batch, Crops
 from vqspeech.data.kaldi import DataDir, read_data_dir
 from vqspeech.data.phones import UNKNOWN, PhoneTargets
 from vqspeech.errors import VqspeechError
@@ -32,6 +32,11 @@ def label(data: DataDir) -> DataDir:
 
 def targets(folder: Path) -> PhoneTargets:
     return PhoneTargets(read_data_dir(folder / "train"), hop=64, sample_rate=16000)
+
+
+def batch_of(folder: Path, **settings: int) -> Batch:
+    settings = replace(TRAINING, phone_weight=1.0, **settings)
+    return Crops(read_data_dir(folder / "train"), ("a", "b"), settings, 16000, targets(folder))[0]
 
 
 def test_only_known_frames_count() -> None:
@@ -65,9 +70,7 @@ def test_codes_learn_phones_while_the_decoder_stays_as_it_is(tmp_path: Path) -> 
 
 def test_phones_are_a_second_task_beside_the_decoders(tmp_path: Path) -> None:
     label(make_data_dir(tmp_path / "train"))
-    batch = Crops(
-        read_data_dir(tmp_path / "train"), ("a", "b"), 640, 2, 16000, seed=1, steps=1, phones=targets(tmp_path)
-    )[0]
+    batch = batch_of(tmp_path)
     for bottleneck in ("vq", "vimco"):
         torch.manual_seed(0)
         losses = Losses(VQVAE(tiny_config(name=bottleneck, start_steps=0).model, 2), phones=3, phone_weight=64.0)
@@ -83,8 +86,7 @@ def test_phones_are_a_second_task_beside_the_decoders(tmp_path: Path) -> None:
 
 def test_crops_for_phones_alone_are_not_spoken(tmp_path: Path) -> None:
     label(make_data_dir(tmp_path / "train"))
-    data = read_data_dir(tmp_path / "train")
-    batch = Crops(data, ("a", "b"), 640, 2, 16000, seed=1, steps=1, phones=targets(tmp_path), phone_crops=3)[0]
+    batch = batch_of(tmp_path, phone_crops=3)
     torch.manual_seed(0)
     losses = Losses(VQVAE(tiny_config(name="soft_em", start_steps=0).model, 2), phones=3, phone_weight=64.0).eval()
     spoken = batch._replace(heard=batch.heard[:2], phones=batch.phones[:2])

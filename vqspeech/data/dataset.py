@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from vqspeech import audio
+from vqspeech.config import TrainingConfig
 from vqspeech.data.augment import pitch_shifted
 from vqspeech.data.kaldi import DataDir
 from vqspeech.data.phones import PhoneTargets
@@ -40,11 +41,10 @@ def speaker_table(data: DataDir) -> tuple[str, ...]:
 
 
 class Crops(Dataset[Batch]):
-    """Item s is the batch of step s: crops drawn uniformly over all the speech of a data dir.
+    """Item s is the batch of step s: crops drawn over all the speech of a data dir, as the training's settings say.
 
-    The encoder hears each up to `pitch_shift` semitones higher or lower, evenly drawn. `voices` get `voices_share` of
-    the crops, each as many, and the other speakers the rest. With `phones` crops come with the phone of every frame;
-    it is to hear `phone_crops` more, of all the speech whoever speaks, that are not to be spoken.
+    They are `settings.crop` samples long. The encoder hears each up to `pitch_shift` semitones higher or lower, evenly
+    drawn. With `phones` crops come with the phone of every frame.
     Raises VqspeechError for an utterance that cannot be read, and for a voice that the data dir has not.
     """
 
@@ -52,20 +52,12 @@ class Crops(Dataset[Batch]):
         self,
         data: DataDir,
         speakers: tuple[str, ...],
-        crop: int,
-        batch_size: int,
+        settings: TrainingConfig,
         sample_rate: int,
-        seed: int,
-        steps: int,
-        pitch_shift: float = 0.0,
-        voices: Sequence[str] = (),
-        voices_share: float = 0.5,
         phones: PhoneTargets | None = None,
-        phone_crops: int = 0,
     ) -> None:
-        self.phones = phones
-        self.data, self.crop, self.sample_rate, self.pitch_shift = data, crop, sample_rate, pitch_shift
-        self.seed, self.steps = seed, steps
+        self.data, self.settings, self.sample_rate, self.phones = data, settings, sample_rate, phones
+        self.crop = settings.crop
         self.ids = data.utterances
         if not self.ids:
             raise VqspeechError(f"{data.path}: no utterances to train on")
@@ -74,10 +66,10 @@ class Crops(Dataset[Batch]):
         if unknown:
             raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
         self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
-        self.ends = np.cumsum(_chances(data, voices, voices_share))
+        self.ends = np.cumsum(_chances(data, settings.voices, settings.voices_share))
         self.phone_ends = np.cumsum(_chances(data, (), 0.0))
-        self.items = range(batch_size)
-        self.phone_items = range(batch_size, batch_size + phone_crops)
+        self.items = range(settings.batch_size)
+        self.phone_items = range(settings.batch_size, settings.batch_size + settings.phone_crops)
 
     def share(self, rank: int, ranks: int) -> "Crops":
         """The same batches, of which this rank takes its part; their content does not depend on the number of ranks."""
@@ -89,7 +81,7 @@ class Crops(Dataset[Batch]):
         return part
 
     def __len__(self) -> int:
-        return self.steps
+        return self.settings.max_steps
 
     def __getitem__(self, step: int) -> Batch:
         crops = [self._crop(step, item, self.ends) for item in self.items]
@@ -100,14 +92,15 @@ class Crops(Dataset[Batch]):
         return spoken._replace(heard=heard, phones=phones)
 
     def _crop(self, step: int, item: int, ends: np.ndarray) -> Batch:
-        rng = np.random.default_rng([self.seed, step, item])
+        rng = np.random.default_rng([self.settings.seed, step, item])
         index = int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
         index = min(index, len(self.ids) - 1)
         id = self.ids[index]
         waveform, start = _read_crop(self.data, id, self.crop, self.sample_rate, rng.random())
         heard = waveform
-        if self.pitch_shift:
-            heard = pitch_shifted(waveform, rng.uniform(-self.pitch_shift, self.pitch_shift), self.sample_rate)
+        most = self.settings.pitch_shift
+        if most:
+            heard = pitch_shifted(waveform, rng.uniform(-most, most), self.sample_rate)
         length = len(waveform)
         waveform, heard = (torch.from_numpy(np.pad(w, (0, self.crop - length))) for w in (waveform, heard))
         phones = _phones(self.phones, id, start, self.crop)

@@ -251,20 +251,7 @@ def train(
     with lost_ranks_told(fabric), locked(out / LOGS) if fabric.is_global_zero else nullcontext():
         rate = model_config.sample_rate
         phones = PhoneTargets(data, model_config.hop, rate) if settings.phone_weight else None
-        crops = Crops(
-            data,
-            speakers,
-            crop,
-            settings.batch_size,
-            rate,
-            settings.seed,
-            settings.max_steps,
-            pitch_shift=settings.pitch_shift,
-            voices=settings.voices,
-            voices_share=settings.voices_share,
-            phones=phones,
-            phone_crops=settings.phone_crops,
-        )
+        crops = Crops(data, speakers, dataclasses.replace(settings, crop=crop), rate, phones)
         dev_phones = None
         if phones and (held_out.labels or settings.phones_alone):
             dev_phones = PhoneTargets(held_out, phones.hop, rate, phones.names)
