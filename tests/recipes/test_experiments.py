@@ -92,3 +92,22 @@ def test_conversions_are_scored_and_an_interrupted_run_goes_on(finished: Finishe
     assert other.returncode == 1
     assert "was made with other settings, or by something else: remove it" in other.stderr
     assert clone.run(f"{command} --model exp/none").returncode == 2
+
+
+def test_the_box_is_trained_on_phones_first_and_without_who_is_left_out(finished: Finished) -> None:
+    clone, _ = finished
+    few = f"{FEW} --training.max_steps 4 --training.eval_every 2 --training.voices [x02] --training.crop 1280"
+    command = (
+        "bash recipes/vctk/local/train_box.sh --data data/miniature --phone-minutes 0 --minutes 0 --leave-out x03 "
+        f"--speakers x02 --train-args '{few}'"
+    )
+    ran = clone.run(command)
+    assert ran.returncode == 0, ran.stderr
+    folder = clone.path / "recipes/vctk/exp/box"
+    assert "x03" not in (folder / "data/train/spk2utt").read_text()
+    assert len((folder / "data/train/utt2spk").read_text().splitlines()) > 0
+    phones, packed = (json.loads((folder / name / "config.json").read_text()) for name in ("phones", "packed"))
+    assert phones["notes"]["training"]["phones_alone"] and not packed["notes"]["training"]["phones_alone"]
+    assert packed["speakers"] == ["x02"]
+    again = clone.run(command)
+    assert again.stdout.count("done already") == 2

@@ -8,6 +8,7 @@ init=
 init_part=
 phone_minutes=10
 minutes=60
+leave_out=
 speakers="p225 p226 p227 p228 bdl slt kathleen"
 train_args=
 
@@ -25,6 +26,7 @@ are relative to recipes/vctk.
   --init-part NAME     take encoder or decoder alone from it, the rest by the configuration (default: all)
   --phone-minutes N    of learning phones alone (default: $phone_minutes)
   --minutes N          of training (default: $minutes)
+  --leave-out NAMES    speakers whose speech is not heard, so that enrolment can be tried on strangers (default: none)
   --speakers NAMES     voices that are packed (default: $speakers)
   --train-args ARGS    further flags of vqspeech-train"
 
@@ -38,9 +40,23 @@ find_phones() {
   done
 }
 
+# Lists of train without those speakers' utterances, beside those of dev.
+leave_out_speakers() {
+  local list
+  mkdir -p "$expdir"
+  rm -rf "$expdir/data"
+  cp -r "$data/." "$expdir/data"
+  for list in "$data/train"/*; do
+    awk -v names="$leave_out" '
+      BEGIN { for (n = split(names, name, " "); n; n--) out[name[n]] }
+      FILENAME == ARGV[1] { speaker[$1] = $2; next }
+      !($1 in out) && !(speaker[$1] in out)
+    ' "$data/train/utt2spk" <(cat "$list") >"$expdir/data/train/${list##*/}"
+  done
+}
+
 # Encoder and codes alone are so quick that they can take larger batches, and farther shifts of pitch.
 learn_phones() {
-  find_phones
   # shellcheck disable=SC2086 # words are wanted
   train "$expdir/phones" --training.phones_alone true --training.max_minutes "$phone_minutes" --training.batch_size 8 \
     --training.crop 20480 --training.pitch_shift 3 --training.voices_share 0.3 --training.eval_every 100 \
@@ -52,7 +68,12 @@ learn() {
   train "$expdir" --training.max_minutes "$minutes" --init "$expdir/phones" $train_args
 }
 
-settings="$data $init $init_part $phone_minutes $minutes $train_args $(cat "$train_config")"
+settings="$data $leave_out $init $init_part $phone_minutes $minutes $train_args $(cat "$train_config")"
+find_phones
+if [ -n "$leave_out" ]; then
+  leave_out_speakers
+  data=$expdir/data
+fi
 experiment "phones" "$expdir/phones" "$settings" learn_phones
 experiment "the model in the box" "$expdir" "$settings" learn
 # shellcheck disable=SC2086
