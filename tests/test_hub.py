@@ -2,23 +2,36 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
 
 from tests.little_memory import little_memory
 from tests.tiny import save_tiny_model
+from vqspeech.config import BottleneckConfig
 from vqspeech.errors import VqspeechError
 from vqspeech.hub import from_pretrained
+from vqspeech.synthesis import sample
 
 
-def test_a_model_comes_back_as_it_was(tmp_path: Path) -> None:
-    model = save_tiny_model(tmp_path)
+@pytest.mark.parametrize("name", sorted(get_args(get_type_hints(BottleneckConfig)["name"])))
+def test_a_model_comes_back_as_it_was(tmp_path: Path, name: str) -> None:
+    model = save_tiny_model(tmp_path, name=name)
     loaded = from_pretrained(tmp_path)
     assert loaded.speakers == ("p225", "p226")
     assert loaded.config == model.config
-    for name, tensor in model.state_dict().items():
-        assert torch.equal(tensor, loaded.model.state_dict()[name])
+    assert model.state_dict().keys() == loaded.model.state_dict().keys()
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(tensor, loaded.model.state_dict()[key])
+    waveform, speaker = torch.rand(1, 64 * 9) - 0.5, torch.tensor([1])
+    before, after = model.encode(waveform), loaded.model.encode(waveform)
+    assert torch.equal(before.latents, after.latents)
+    if model.bottleneck.discrete:
+        assert torch.equal(before.indices, after.indices)
+        assert torch.allclose(loaded.model.bottleneck.lookup(after.indices), after.latents, atol=1e-5)
+    spoken = [sample(made.decoder, made.conditioning(before.latents, speaker)) for made in (model, loaded.model)]
+    assert torch.equal(*spoken)
 
 
 @pytest.mark.parametrize("name", ["vq", "fsq"])

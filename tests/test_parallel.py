@@ -88,3 +88,25 @@ def test_processes_are_started_deaf_to_interrupts(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
     assert len(list(in_processes(abs, [1], nj=2))) == 1
     assert blocked == [True] and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_whoever_ends_the_program_does_not_wait_for_what_is_under_way(error: type[BaseException]) -> None:
+    torch_threads = torch.get_num_threads()
+    go_on, ended = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item:
+            go_on.wait(timeout=60)
+            ended.set()
+        return item
+
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise error
+
+    with pytest.raises(error):
+        list(in_order(work, items(), threads=2))
+    assert not ended.is_set()
+    go_on.set()
+    torch.set_num_threads(torch_threads)

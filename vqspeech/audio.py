@@ -7,6 +7,7 @@ edges, `level_gain` then brings the speech to one level. Training audio gets bot
 """
 
 import io
+import os
 import re
 import struct
 import subprocess
@@ -184,6 +185,8 @@ class Level:
     """RMS over the frames of 20 ms that are within 30 dB of the loudest; 0 for digital silence."""
     peak: float
     """Of the samples' absolute values."""
+    seconds: float
+    """In all, of the frames that count as speech."""
 
     @property
     def gain(self) -> float:
@@ -199,7 +202,7 @@ def measure_level(blocks: Iterable[np.ndarray], sample_rate: int) -> Level:
         peak = max(peak, float(np.abs(window.samples).max()))
     power = np.concatenate(powers)
     active = power[power >= power.max() * 10 ** (-LEVEL_RANGE_DB / 10)]
-    return Level(float(np.sqrt(active.mean())), peak)
+    return Level(float(np.sqrt(active.mean())), peak, FRAME_SECONDS * np.count_nonzero(active))
 
 
 def speech_span(waveform: np.ndarray, sample_rate: int) -> tuple[int, int]:
@@ -329,9 +332,10 @@ def _decode_pipe(pipe: Pipe) -> tuple[np.ndarray, int]:
         raise AudioError(f"{pipe}: the command printed no audio: {reason_of(error)}") from error
 
 
-def content(source: Path | Member) -> Path | Content:
+def content(source: Path | Member) -> bytes | Content:
     """Return what libsndfile reads a recording from. Raises VqspeechError and OSError for a damaged archive."""
-    return source.open() if isinstance(source, Member) else source
+    # As bytes, since soundfile refuses a name that is no UTF-8.
+    return source.open() if isinstance(source, Member) else os.fsencode(source)
 
 
 def _open(path: Path | Member) -> soundfile.SoundFile:

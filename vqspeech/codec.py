@@ -17,7 +17,7 @@ from vqspeech.conversion.signal import Voice, convert_in_parts, convert_in_strea
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.hub import from_pretrained
 from vqspeech.models.vqvae import VQVAE
-from vqspeech.parallel import in_order
+from vqspeech.parallel import in_order, on_one_core
 from vqspeech.synthesis import sample
 from vqspeech.windows import Window, windows
 
@@ -159,6 +159,7 @@ class Codec:
     ) -> np.ndarray:
         """Samples `[T]` at the model's rate -> the same words, `[T]`, in this speaker's voice, at training level.
 
+        Silence is spoken as the model speaks it; `convert_file` keeps it silent.
         `cut` as in `convert_blocks`.
         """
         waveform = _checked(waveform)
@@ -248,7 +249,8 @@ class Codec:
 
     def _encode_window(self, window: Window) -> tuple[np.ndarray, np.ndarray]:
         samples = torch.from_numpy(window.samples).to(self.device).unsqueeze(0)
-        codes = self.model.encode(samples)
+        with on_one_core():
+            codes = self.model.encode(samples)
         units = codes.indices[0] if self.model.bottleneck.discrete else codes.latents[0].t()
         units = units[window.frames].cpu().numpy()
         padded = np.pad(window.samples, (0, -len(window.samples) % self.hop))
@@ -257,7 +259,8 @@ class Codec:
     def conditioning(self, units: np.ndarray, speaker: int, chosen: slice | None = None) -> Tensor:
         """Conditioning frames `[n, C]` of the chosen units of an utterance, all by default."""
         codes = torch.from_numpy(units.T).to(self.device).unsqueeze(0)
-        frames = self.model.conditioning(codes, torch.tensor([speaker], device=self.device))[0].t()
+        with on_one_core():
+            frames = self.model.conditioning(codes, torch.tensor([speaker], device=self.device))[0].t()
         if chosen is None:
             return frames
         rate = self.hop // self.model.decoder.hop

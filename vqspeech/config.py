@@ -104,8 +104,16 @@ class BottleneckConfig(Checked):
         if self.name == "vimco" and self.draws < 2:
             raise ConfigError(f"draws: vimco compares draws with each other and needs 2 or more, not {self.draws}")
         self._at_most(1, "ema_decay", "jitter")
-        if self.code_dim in (1, 2) and self.normalise == "frame":
-            raise ConfigError(f"code_dim: {self.code_dim} values of zero mean and unit variance say at most one bit")
+        width, setting = (self.code_dim, "code_dim") if self.code_dim else (self.dim, "dim")
+        if self.places_codes or self.name == "ae":
+            if self.normalise == "frame" and width <= 2:
+                raise ConfigError(f"{setting}: {width} values of zero mean and unit variance say at most one bit")
+            if self.normalise == "unit" and width == 1:
+                raise ConfigError(f"{setting}: 1 value of unit length says one bit")
+        if self.name == "vimco" and self.kl != 1:
+            raise ConfigError("kl: the bound of vimco has no divergence to weigh")
+        if self.name == "gumbel" and self.final_temperature > self.temperature:
+            raise ConfigError(f"final_temperature: {self.final_temperature} is above temperature {self.temperature}")
         if prod(self.levels) > MOST_CODES:
             raise ConfigError(f"levels: {self.levels} make more than {MOST_CODES} codes")
         for name in ("temperature", "final_temperature"):
@@ -269,7 +277,7 @@ class PriorConfig(Checked):
     window: int = 256
     """Codes that each layer looks back over."""
     dropout: float = 0.1
-    """Share of each layer's output that is dropped in training."""
+    """Share of each layer's output, and of the embedded codes, that is dropped in training."""
     speaker: bool = True
     """Whether the prior knows who speaks."""
 

@@ -57,13 +57,28 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int | None = N
     wait = True
     try:
         yield from _results(lambda item: pool.submit(work, item), items, 2 * threads)
-    except KeyboardInterrupt:
-        wait = False  # nor does whoever interrupts it
+    except (KeyboardInterrupt, SystemExit):
+        wait = False  # nor does whoever interrupts or terminates it
         raise
     finally:
         pool.shutdown(wait, cancel_futures=True)
         # What a thread sets for itself, torch keeps for the threads that come after it.
         torch.set_num_threads(before)
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Keep torch to one core, where it gives the same bits whatever the number of cores."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before > 1:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if before > 1:
+            torch.set_num_threads(before)
 
 
 def in_processes(work: Callable[[T], R], items: Iterable[T], nj: int) -> Iterator[R]:

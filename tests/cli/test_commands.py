@@ -232,6 +232,21 @@ def test_enroll_hands_over_what_it_was_told(run: Run, model: Path, tmp_path: Pat
     )
 
 
+def test_a_list_may_be_given_in_parts(run: Run, model: Path, tmp_path: Path, handed_over: Remember):
+    told = handed_over("vqspeech.training.enroll", "enroll")
+    clips = [speech(tmp_path / name) for name in ("a.wav", "b.wav")]
+    code, out, err = run("enroll", "--name", "alice", "--wavs", "a.wav", "--wavs", "b.wav", "--model", model)
+    assert (code, out) == (0, "alice\n"), err
+    assert told["clips"] == [clip.relative_to(tmp_path) for clip in clips]
+
+
+@pytest.mark.parametrize("flags", [["--gain", 12], ["--raw-rate", 16000]])
+def test_flags_of_a_pipe_are_misuse_with_files(run: Run, model: Path, tmp_path: Path, flags: list[object]):
+    speech(tmp_path / "a.wav")
+    code, _, err = run("convert", "--src", "a.wav", "--speaker", "x01", "--model", model, *flags)
+    assert (code, "--raw-rate and --gain are of a pipe" in one_line(err)) == (2, True)
+
+
 def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("VQSPEECH_MODEL", str(model))
     assert run("convert", "--list-speakers") == (0, "x01\nx02\n", "")
@@ -248,7 +263,7 @@ def test_convert_lists_speakers_of_the_model_in_the_environment(run: Run, model:
         (["--src", "a.wav", "--speaker", "x01", "--temperature", "-1"], 1, "temperature -1.0"),
         (["--src", "a.wav", "--speaker", "x01", "--out", "a.txt"], 2, "--out a.txt: write one of .wav"),
         (["--src", "a.wav", "empty.wav", "--speaker", "x01"], 2, "give --out DIR"),
-        (["--src", "-", "--speaker", "all", "--out", "-"], 2, "a pipe takes one source, one --speaker"),
+        (["--src", "-", "--speaker", "all", "--out", "-"], 2, "a pipe takes one file or -, one --speaker"),
         (["--src", "a.wav", "--speaker", "x01", "--seed", str(2**70)], 1, "does not fit into 64 bits"),
         (["--src", "a.wav", "--speaker", "x01", "--part", "3/2"], 2, "--part 3/2: give J/N"),
         (["--src", "-", "--speaker", "x01", "--out", "-", "--part", "1/2"], 2, "--part is of files"),

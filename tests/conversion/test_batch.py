@@ -1,14 +1,18 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import soundfile
+import torch
 
 from tests.speech import RATE, voice
 from tests.tiny import save_tiny_model
 from vqspeech.codec import Codec
 from vqspeech.conversion.batch import convert_files
 from vqspeech.conversion.plan import Conversion
-from vqspeech.errors import VqspeechError
+from vqspeech.errors import UsageError, VqspeechError
 
 
 @pytest.fixture
@@ -54,6 +58,42 @@ def test_what_exists_is_kept_unless_forced(codec: Codec, conversions: list[Conve
     assert list(convert_files(codec, good, force=True)) == [good[0].out, good[1].out]
     assert soundfile.info(good[0].out).frames == RATE // 10
     assert good[1].out.read_bytes() == before
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_torch_keeps_to_one_core_where_bits_would_depend_on_it(
+    codec: Codec, conversions: list[Conversion], monkeypatch: pytest.MonkeyPatch, cut: bool
+):
+    used = set()
+    for owner, name in ((codec.model, "encode"), (codec.model, "conditioning"), (codec.model.decoder, "project")):
+        plain = getattr(owner, name)
+
+        def noted(*given: Any, plain: Callable[..., Any] = plain, name: str = name, **named: Any) -> Any:
+            used.add((name, torch.get_num_threads()))
+            return plain(*given, **named)
+
+        monkeypatch.setattr(owner, name, noted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        list(convert_files(codec, [conversions[0]], cut=cut, jobs=1))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert used == {("encode", 1), ("conditioning", 1), ("project", 1)}
+
+
+def test_a_name_that_is_no_utf8_is_a_name_like_others(codec: Codec, conversions: list[Conversion]):
+    source = conversions[0].source.with_name(os.fsdecode(b"a\xff.wav"))
+    conversions[0].source.rename(source)
+    out = conversions[0].out.with_name(source.name)
+    assert list(convert_files(codec, [Conversion(source, "p226", out)])) == [out]
+    assert out.is_file()
+
+
+def test_less_than_one_at_once_is_misuse(codec: Codec, conversions: list[Conversion]):
+    with pytest.raises(UsageError, match="--nj 0: convert one or more"):
+        list(convert_files(codec, conversions, jobs=0))
 
 
 def test_how_many_are_made_at_once_does_not_matter(codec: Codec, conversions: list[Conversion]):

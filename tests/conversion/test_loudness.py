@@ -52,6 +52,13 @@ def test_noise_of_rounding_is_silence_and_quiet_speech_is_none():
     assert out.mean() > 0.95
 
 
+def test_the_offset_of_a_card_is_silence():
+    offset = np.full(RATE, 0.01, np.float32)
+    offset[:4000] += voice(100, 0.25, seed=0)
+    out = np.concatenate(list(silenced([np.ones(RATE, np.float32)], [offset], RATE, silence_threshold(1.0))))
+    assert np.all(out[:4000] == 1) and not out[4000 + 640 :].any()
+
+
 def test_the_threshold_goes_with_the_level_of_the_speech():
     # Speech at -23 dBFS: 55 dB below. At -3 dBFS: the same below that. Never below the noise of 16 bits.
     assert 20 * np.log10(silence_threshold(1.0)) == pytest.approx(-78)

@@ -149,8 +149,37 @@ def test_stdin_to_stdout_to_a_file_and_the_other_way_round(codec: Codec, tmp_pat
 
 @pytest.mark.parametrize(
     ("sources", "speakers", "out"),
-    [(["-", "a.wav"], ["p226"], "-"), (["-"], ["p225", "p226"], "-"), (["-"], ["p226"], None)],
+    [
+        (["-", "a.wav"], ["p226"], "-"),
+        (["-"], ["p225", "p226"], "-"),
+        (["-"], ["p226"], None),
+        ([str(Path(__file__).parent)], ["p226"], "-"),
+    ],
 )
 def test_a_pipe_takes_one_of_each(codec: Codec, sources: list[str], speakers: list[str], out: str | None):
-    with pytest.raises(UsageError, match="a pipe takes one source"):
+    with pytest.raises(UsageError, match="a pipe takes one file or -, one --speaker"):
         convert_through_pipe(codec, sources, speakers, Path(out) if out else None)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"raw_rate": 0}, "--raw-rate 0: give samples a second"),
+        ({"raw_rate": -5}, "--raw-rate -5"),
+        ({"gain": 1e9}, r"--gain 1e\+09: give decibels, from -120 to 120"),
+        ({"gain": float("nan")}, "--gain nan"),
+    ],
+)
+def test_numbers_that_no_pipe_has_are_misuse(codec: Codec, options: dict[str, float], says: str):
+    with pytest.raises(UsageError, match=says):
+        convert_through_pipe(codec, ["-"], ["p226"], Path("-"), **options)
+
+
+def test_an_empty_pipe_brings_nothing(codec: Codec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    stdout = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=stdout))
+    (tmp_path / "empty").touch()
+    with (tmp_path / "empty").open("rb") as stdin, pytest.raises(AudioError, match="stdin"):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        convert_through_pipe(codec, ["-"], ["p226"], Path("-"))
+    assert not stdout.getvalue()

@@ -31,6 +31,11 @@ def test_a_folder_mirrors_the_tree_for_every_voice():
     assert outputs("in", "p q", "out") == ["out/p/a.wav", "out/q/a.wav", "out/p/x/b.wav", "out/q/x/b.wav"]
     assert outputs("in", "p", "out.v1", ".flac") == ["out.v1/p/a.flac", "out.v1/p/x/b.flac"]
     assert outputs("in/a.wav", "p", "out") == ["out/p/a.wav"]
+    # Also among the sources, where what came of them before is none.
+    assert outputs("in/a.wav", "p", ".") == ["p/a.wav"]
+    Path("in/p").mkdir()
+    Path("in/p/a.wav").touch()
+    assert outputs("in", "p", "in") == ["in/p/a.wav", "in/p/x/b.wav"]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ def test_voices_are_one_several_or_all(tmp_path: Path):
     save_tiny_model(tmp_path / "model", ("a", "b", "c"))
     codec = Codec.load(tmp_path / "model")
     assert chosen_speakers(codec, "b") == ["b"]
-    assert chosen_speakers(codec, "c,a,c") == ["c", "a"]
+    assert chosen_speakers(codec, "c, a,c") == ["c", "a"]
     assert chosen_speakers(codec, "all") == ["a", "b", "c"]
     with pytest.raises(VqspeechError, match="knows no speaker 'd'"):
         chosen_speakers(codec, "a,d")

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def found(*sources: str, leave_out: Path | None = None) -> dict[str, str]:
+def found(*sources: str, leave_out: Sequence[Path] = ()) -> dict[str, str]:
     return {str(recording.path): recording.name for recording in find_recordings(sources, leave_out)}
 
 
@@ -56,8 +57,13 @@ def test_what_lies_in_a_shard_is_no_source(tmp_path: Path):
         found("sharded")
 
 
-def test_what_lies_in_the_output_folder_is_no_source():
-    assert found(".", leave_out=Path("in")) == {"a.wav": "a"}
+def test_what_lies_in_the_output_folder_is_no_source_unless_named_itself():
+    assert found(".", leave_out=[Path("in"), Path("none")]) == {"a.wav": "a"}
+    assert found("in/b.FLAC", leave_out=[Path("in")]) == {"in/b.FLAC": "b"}
+
+
+def test_a_file_that_is_named_twice_is_there_once():
+    assert found("a.wav", str(Path("a.wav").absolute())) == {"a.wav": "a"}
 
 
 @pytest.mark.parametrize("source", ["in/empty", "x*.wav"])

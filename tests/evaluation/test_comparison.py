@@ -29,6 +29,7 @@ def vq(tmp_path: Path) -> Path:
     results = {
         "bits": {"true": 3.5},
         "bound": {
+            "drawn": False,
             "given_codes": 3.5,
             "codes": {"uniform": 0.14, "histogram": 0.13, "autoregressive": 0.07},
             "bound": {"uniform": 3.64, "histogram": 3.63, "autoregressive": 3.57},
@@ -42,7 +43,7 @@ def vq(tmp_path: Path) -> Path:
 @pytest.fixture
 def vae(tmp_path: Path) -> Path:
     missing = {"missing": "continuous"}
-    bound = {"given_codes": 3.25, "codes": {"normal": 0.5}, "bound": {"normal": 3.75}}
+    bound = {"drawn": True, "given_codes": 3.25, "codes": {"normal": 0.5}, "bound": {"normal": 3.75}}
     results = {"bits": {"true": 3.2}, "bound": bound, "codes": missing, "phones": missing}
     return make_run(tmp_path / "vae-1", "vae", results, 3.2)
 

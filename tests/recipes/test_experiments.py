@@ -42,8 +42,17 @@ def test_each_safeguard_is_turned_off(finished: Finished) -> None:
     lines = (clone.path / "recipes/vctk/exp/ablation/ablation.md").read_text().splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| all", "| without-restart", "| none"]
     assert all("of 16" in line for line in lines[2:])
-    settings = (clone.path / "recipes/vctk/exp/ablation/without-restart-1/config.json").read_text()
-    assert json.loads(settings)["model"]["bottleneck"]["restart"] == 0
+    folder = clone.path / "recipes/vctk/exp/ablation"
+    found = {name: json.loads((folder / f"{name}-1/config.json").read_text())["model"] for name in ("all", "none")}
+    settings = json.loads((folder / "without-restart-1/config.json").read_text())["model"]
+    changed = {**found["all"]["bottleneck"], "restart": 0.0}
+    assert settings["bottleneck"] == changed and settings["decoder"] == found["all"]["decoder"]
+    none, off = found["none"]["bottleneck"], {"kmeans": False, "start_steps": 0, "codebook": "loss", "restart": 0.0}
+    assert {**none, **off, "normalise": "none", "jitter": 0.0} == none
+    assert found["none"]["decoder"]["past_dropout"] == 0 < found["all"]["decoder"]["past_dropout"]
+    unknown = clone.run("bash recipes/vctk/local/ablation.sh --expdir exp/unknown --names warm-up")
+    assert (unknown.returncode, "no safeguard warm-up" in unknown.stderr) == (2, True)
+    assert not (clone.path / "recipes/vctk/exp/unknown").exists()
 
 
 def test_a_run_that_fails_is_named_with_the_end_of_its_log(finished: Finished) -> None:

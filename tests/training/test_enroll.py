@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 import vqspeech
 from tests.speech import RATE, voice
 from tests.tiny import save_tiny_model, tiny_config
-from vqspeech.errors import VqspeechError
+from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.models.wavenet import gate_biases
@@ -162,8 +162,10 @@ def test_names_that_would_be_trouble_are_refused(model: Path, clips: list[Path],
     [
         (np.zeros(RATE), r"clip\.wav: silent; leave it out"),
         (0.0001 * voice(100, 1.0, seed=0), r"clip\.wav: silent"),
-        (voice(100, 0.3, seed=0), r"clip\.wav: 0\.30 s of speech are too short a clip"),
-        (voice(100, 0.8, seed=0), r"alice: 0\.8 s of speech in 1 clips are too little; 1 s are needed"),
+        (voice(100, 0.3, seed=0), r"clip\.wav: 0\.\d\d s of speech are too short a clip"),
+        (np.eye(1, 3 * RATE, RATE)[0], r"clip\.wav: 0\.02 s of speech are too short a clip"),
+        (np.pad(voice(100, 0.8, seed=0), (RATE, RATE)), r"alice: 0\.\d s of speech in 1 clips are too little"),
+        (voice(100, 0.8, seed=0), r"alice: 0\.\d s of speech in 1 clips are too little; 1 s are needed"),
     ],
 )
 def test_clips_too_short_or_silent_are_refused_in_a_sentence(
@@ -173,6 +175,13 @@ def test_clips_too_short_or_silent_are_refused_in_a_sentence(
     with pytest.raises(VqspeechError, match=says):
         enroll(model, "alice", [tmp_path / "clip.wav"], tmp_path / "out", steps=1)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_is_told_before_any_work(model: Path, clips: list[Path], tmp_path: Path):
+    with pytest.raises(UsageError, match="--steps 0: one or more are needed"):
+        enroll(model, "alice", clips, tmp_path / "out", steps=0)
+    with pytest.raises(VqspeechError, match=rf"cannot write {clips[0]}/out/config.json: {clips[0]}: Not a directory"):
+        enroll(model, "alice", [], clips[0] / "out", steps=1)
 
 
 def test_no_folder_is_overwritten_and_a_model_without_codes_is_refused(model: Path, clips: list[Path], tmp_path: Path):

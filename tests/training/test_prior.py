@@ -59,6 +59,14 @@ def test_merged_runs_and_a_run_resumed(tmp_path: Path) -> None:
     assert load_priors(tmp_path / "parts").info["merged"]
 
 
+@pytest.mark.parametrize("empty", ["train", "dev"])
+def test_units_without_utterances_are_refused_before_training(tmp_path: Path, empty: str) -> None:
+    folders = {name: make_units(tmp_path / name, 0 if name == empty else 2, seed=0) for name in ("train", "dev")}
+    with pytest.raises(VqspeechError, match=f"{empty}: no utterances to"):
+        train_prior(CONFIG, folders["train"], folders["dev"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_units_of_another_model_are_refused(tmp_path: Path) -> None:
     train = make_units(tmp_path / "train", 2, seed=0)
     dev = make_units(tmp_path / "dev", 2, seed=1, info={**INFO, "model_sha256": "1" * 64})

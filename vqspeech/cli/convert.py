@@ -81,6 +81,8 @@ def convert(
             raise UsageError("--part is of files, not of a pipe")
         convert_through_pipe(codec, src, speakers, out, raw_rate, gain, temperature, seed, force)
         return
+    if raw_rate is not None or gain:
+        raise UsageError("--raw-rate and --gain are of a pipe: files tell their rate, and are measured")
     conversions = plan(src, speakers, out, f".{format}")
     span = share.span(len(conversions))
     conversions = conversions[span.start : span.stop]

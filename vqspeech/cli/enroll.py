@@ -4,13 +4,14 @@ from pathlib import Path
 
 from vqspeech.cli.harness import run
 from vqspeech.cli.lookup import find_model
+from vqspeech.files import check_id
 
 
 def enroll(
     *,
     name: str,
     wavs: list[str],
-    out: Path,
+    out: Path | None = None,
     model: Path | None = None,
     gate_biases: bool = False,
     steps: int = 300,
@@ -24,7 +25,7 @@ def enroll(
     Args:
         name: what the voice is to be called
         wavs: recordings of that one speaker, in any format: files, folders, globs or data directories
-        out: folder to write, which must not exist
+        out: folder to write, which must not exist (default: ./NAME)
         model: model folder (default: $VQSPEECH_MODEL, else the model in the package)
         gate_biases: fit a bias for every gate of the decoder as well, which takes twice as long; worth trying from a
             minute of speech on
@@ -32,6 +33,8 @@ def enroll(
         seed: of the order in which the speech is taken
 
     Example:
+        vqspeech-enroll --name alice --wavs recordings/alice
+        vqspeech-convert --model alice --src a.wav --speaker alice
         vqspeech-enroll --name alice --wavs recordings/alice --model exp/vctk_base --out exp/vctk_base_alice
         vqspeech-convert --model exp/vctk_base_alice --src a.wav --speaker alice
     """
@@ -39,6 +42,7 @@ def enroll(
     from vqspeech.conversion.sources import find_recordings
     from vqspeech.training.enroll import enroll as enroll_voice
 
+    out = out or Path(check_id(name))
     enroll_voice(folder, name, [recording.path for recording in find_recordings(wavs)], out, steps, seed, gate_biases)
     print(out)
 

@@ -46,6 +46,8 @@ def run(command: Command, settings: type | None = None) -> NoReturn:
 
     # An exception, unlike the signal itself, lets what is half written be removed.
     signal.signal(signal.SIGTERM, terminated)
+    # A file name that is no UTF-8 is printed as the bytes that it is.
+    sys.stdout.reconfigure(errors="surrogateescape")
     # PyTorch's threads wait in a loop for each other. Beside any other work on the machine that made training ten times
     # as slow; waiting no longer than a moment costs nothing. Read when PyTorch is imported, which commands do later.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -151,7 +153,7 @@ class _Parser(ArgumentParser):
             # jsonargparse's way to a list is a flag for each item; a shell that expands `*.wav` gives them after one.
             names = tuple(name for name in names if not name.endswith("+"))
             del options["action"]
-            options |= {"type": str, "nargs": "+"}
+            options |= {"type": str, "nargs": "+", "action": "extend"}
         # Dotted flags are the keys of a YAML file and keep their underscores.
         flags = [name if "." in name else name.replace("_", "-") for name in names]
         short = [SHORT_FLAGS[flag] for flag in flags if flag in SHORT_FLAGS]

@@ -10,7 +10,7 @@ import torch
 
 from vqspeech import audio
 from vqspeech.conversion.plan import Conversion
-from vqspeech.errors import VqspeechError
+from vqspeech.errors import UsageError, VqspeechError
 from vqspeech.parallel import in_order
 from vqspeech.progress import meter, say
 
@@ -30,8 +30,11 @@ def convert_files(
     """Convert as `Codec.convert_file` does, `jobs` at once (default: one a core); yield each output that there is.
 
     Outputs that exist are kept unless `force`. A conversion that fails does not keep the others from being made.
-    Raises VqspeechError at the end when any failed; the list of them goes to stderr.
+    Raises UsageError for less than one at once, and VqspeechError at the end when any failed; the list of them goes to
+    stderr.
     """
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--nj {jobs}: convert one or more at once")
     for speaker in {one.speaker for one in conversions}:
         codec.voice(speaker, temperature, seed)
     kept = [] if force else [one.out for one in conversions if one.out.exists()]

@@ -12,6 +12,7 @@ import soundfile
 
 from vqspeech import audio
 from vqspeech.audio import AudioError
+from vqspeech.config import HIGHEST_RATE
 from vqspeech.conversion.loudness import (
     FRAME_SECONDS,
     HELD_FRAMES,
@@ -32,6 +33,8 @@ PIPE = "-"
 READ_SECONDS = 0.01
 """What is read at a time."""
 UNKNOWN_SIZE = 0xFFFFFFFF
+MOST_GAIN = 120
+"""Decibels; as much as 20 bits have."""
 
 
 def read_pipe(descriptor: int, sample_rate: int, raw_rate: int | None = None) -> Iterator[np.ndarray]:
@@ -42,7 +45,7 @@ def read_pipe(descriptor: int, sample_rate: int, raw_rate: int | None = None) ->
     """
     raw = {"samplerate": raw_rate, "channels": 1, "subtype": "PCM_16", "endian": "LITTLE", "format": "RAW"}
     try:
-        with soundfile.SoundFile(descriptor, closefd=False, **(raw if raw_rate else {})) as file:
+        with soundfile.SoundFile(descriptor, closefd=False, **(raw if raw_rate is not None else {})) as file:
             yield from audio.resampled(_decoded(file), "stdin", file.samplerate, sample_rate)
     except soundfile.LibsndfileError as error:
         raise AudioError(
@@ -66,8 +69,12 @@ def convert_through_pipe(
     `gain` in decibels brings the speech of a pipe to the level of training; a file is measured.
     Raises UsageError for several sources or speakers or no `out`, and otherwise what reading and writing raise.
     """
-    if len(sources) != 1 or len(speakers) != 1 or out is None:
-        raise UsageError("a pipe takes one source, one --speaker, and --out FILE or --out -")
+    if len(sources) != 1 or len(speakers) != 1 or out is None or (sources[0] != PIPE and Path(sources[0]).is_dir()):
+        raise UsageError("a pipe takes one file or -, one --speaker, and --out FILE or --out -")
+    if raw_rate is not None and not 1 <= raw_rate <= HIGHEST_RATE:
+        raise UsageError(f"--raw-rate {raw_rate}: give samples a second, from 1 to {HIGHEST_RATE}")
+    if not -MOST_GAIN <= gain <= MOST_GAIN:
+        raise UsageError(f"--gain {gain:g}: give decibels, from {-MOST_GAIN} to {MOST_GAIN}")
     rate = codec.sample_rate
     if sources[0] == PIPE:
         factor = 10 ** (gain / 20)
@@ -108,9 +115,10 @@ def latency(codec: "Codec") -> float:
 
 def write_pipe(target: IO[bytes], blocks: Iterable[np.ndarray], sample_rate: int, raw: bool) -> None:
     """Write blocks `[T]` as 16-bit little-endian samples, each at once; unless `raw` behind a header of WAV."""
-    if not raw:
-        target.write(_wav_header(sample_rate))
-    for block in blocks:
+    for number, block in enumerate(blocks):
+        # Where nothing could be read, nothing is written either.
+        if number == 0 and not raw:
+            target.write(_wav_header(sample_rate))
         target.write(np.round(np.clip(block, -1, 1) * 32767).astype("<i2").tobytes())
         target.flush()
 

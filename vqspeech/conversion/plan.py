@@ -28,7 +28,7 @@ class Conversion:
 
 def chosen_speakers(codec: "Codec", named: str) -> list[str]:
     """The speakers that `a`, `a,b` or `all` names; raises VqspeechError for one that the model does not know."""
-    speakers = list(codec.speakers) if named == ALL else list(dict.fromkeys(named.split(",")))
+    speakers = list(codec.speakers) if named == ALL else list(dict.fromkeys(name.strip() for name in named.split(",")))
     for speaker in speakers:
         codec.speaker_index(check_id(speaker))
     return speakers
@@ -42,7 +42,8 @@ def plan(sources: Sequence[str], speakers: Sequence[str], out: Path | None, endi
     Raises UsageError when `out` does not suit the sources, and VqspeechError for faulty sources, for two that would
     become one file, for one that would replace itself, and where nothing can be written.
     """
-    recordings = find_recordings(sources, leave_out=out if out and out.is_dir() else None)
+    # What an earlier run has made is no source, even where folders of outputs lie among the sources.
+    recordings = find_recordings(sources, leave_out=[out / speaker for speaker in speakers] if out else ())
     alone = len(sources) == 1 and recordings[0].path == Path(sources[0])
     if out is None:
         if not alone:
@@ -74,4 +75,6 @@ def _check_outputs(conversions: Sequence[Conversion]) -> None:
             raise VqspeechError(f"{one.out}: would replace its own source; name another place with --out")
         other = sources.setdefault(one.out, one.source)
         if other != one.source:
-            raise VqspeechError(f"{other} and {one.source} would both become {one.out}: convert them apart")
+            raise VqspeechError(
+                f"{other} and {one.source} would both become {one.out}: convert them apart, such as by --src '*.wav'"
+            )

@@ -20,22 +20,28 @@ class Recording:
     """Its utterance in a data dir, else its path without the ending, from the folder on that all sources lie in."""
 
 
-def find_recordings(sources: Sequence[str], leave_out: Path | None = None) -> list[Recording]:
+def find_recordings(sources: Sequence[str], leave_out: Sequence[Path] = ()) -> list[Recording]:
     """Name the recordings that files, folders, globs and data dirs hold: each once, in the order of the sources.
 
-    Folders are searched for endings of audio; what is hidden or lies in `leave_out` is not looked at.
+    Folders are searched for endings of audio; what is hidden or lies in the folders `leave_out` is not looked at there.
     Raises VqspeechError for a folder or glob without recordings and for a faulty data dir.
     """
-    named: dict[Path, str | None] = {}
+    named: dict[Path, tuple[Path, str | None]] = {}
     roots = []
     for source in sources:
-        found = {path: name for path, name in _recordings(source) if leave_out is None or not _within(path, leave_out)}
+        searched = not Path(source).is_file()
+        found = [
+            (path, name)
+            for path, name in _recordings(source)
+            if not (searched and any(_within(path, folder) for folder in leave_out))
+        ]
         if not found:
             raise VqspeechError(f"{source}: no recordings there")
-        named |= found
+        for path, name in found:
+            named.setdefault(path.absolute(), (path, name))
         roots.append(_root(source))
     base = os.path.commonpath(roots)
-    return [Recording(path, name or _relative(path, base)) for path, name in named.items()]
+    return [Recording(path, name or _relative(path, base)) for path, name in named.values()]
 
 
 def _recordings(source: str) -> Iterator[tuple[Path, str | None]]:

@@ -29,9 +29,11 @@ COLUMNS = (
     "s/step",
 )
 NOTE = """
-Bits per sample are given drawn codes where the posterior is more than one point. `+ uniform` adds what the prior given
-beforehand takes, which is normal for `vae`. Bits per second of `vae` are its divergence, of the others the entropy of
-their codes on test speech. In brackets: how far the seeds lie apart.
+Where the posterior is more than one point (`gumbel`, `nvil`, `vimco`, `vae`), bits per sample are given drawn codes and
+bits per second are the divergence from the prior given beforehand; of the others these are the entropy of the codes on
+test speech. `+ uniform` adds what the prior given beforehand takes, which is normal for `vae`. Priors are learnt of the
+likeliest codes, so they are left out where codes are drawn. Codes in use, perplexity and phone map are of the likeliest
+codes. In brackets: how far the seeds lie apart.
 """
 
 
@@ -71,9 +73,10 @@ def read_run(folder: Path) -> Run:
         bits = found["given_codes"]
         # That of a Gaussian posterior is given beforehand, as the uniform one is.
         bound = {"uniform" if prior == "normal" else prior: total for prior, total in found["bound"].items()}
-        if "normal" in found["codes"]:
-            rate = found["codes"]["normal"] * config["model"]["sample_rate"]
-    if "missing" not in codes:
+        if found["drawn"]:
+            bound = {"uniform": bound["uniform"]}
+            rate = next(iter(found["codes"].values())) * config["model"]["sample_rate"]
+    if rate is None and "missing" not in codes:
         rate = codes["bitrate"]["entropy"]
     return Run(
         name=config["model"]["bottleneck"]["name"],

@@ -42,7 +42,7 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
 
     `given_codes` is the first term, `codes` the second and `bound` their sum, both by the name of the prior: those of
     the folder `prior` for codes, the normal distribution for a Gaussian posterior. z is drawn where the posterior q is
-    more than one point, and then costs `log2 q(z | x) - log2 p(z)`. Every crop counts as a beginning.
+    more than one point, as `drawn` tells, and then costs `log2 q(z | x) - log2 p(z)`. Every crop counts as a beginning.
     Raises CannotMeasure where no prior is known. Source: Oord et al. 2017, section 3.1.
     """
     import torch
@@ -66,6 +66,7 @@ def measure_bound(codec: "Codec", speech: Speech, prior: Path | None) -> dict[st
     given = _bits_per_sample(codec, waveforms, speakers, torch.cat([one.latents for one in codes]))
     cost = {name: own / codec.hop for name, own in per_frame.items()}
     return {
+        "drawn": codes[0].kl is not None,
         **mean_of("given_codes", given),
         **_means_of("codes", cost),
         **_means_of("bound", {name: given + own for name, own in cost.items()}),

@@ -83,6 +83,7 @@ class Autoregressive(Prior):
         """As `Prior.log_prob`; a stretch from within a sequence tells the code before it, `before [B]`."""
         first = codes.new_full((len(codes),), self.codes) if before is None else before
         embedded = self._embed(torch.cat([first.unsqueeze(1), codes[:, :-1]], dim=1), speaker)
+        embedded = functional.dropout(embedded, self.config.dropout, self.training)
         positions = torch.arange(codes.shape[1], device=codes.device)
         past: list[tuple[Tensor, Tensor] | None] = [None] * len(self.layers)
         found = []

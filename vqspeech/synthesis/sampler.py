@@ -11,6 +11,7 @@ from torch.nn import functional
 from vqspeech.config import SamplerName
 from vqspeech.errors import UsageError
 from vqspeech.models.wavenet import WaveNet
+from vqspeech.parallel import on_one_core
 from vqspeech.synthesis.reference import ReferenceSampler
 
 FEW_STREAMS = 64
@@ -76,7 +77,10 @@ def stream(
         for block in frame.split(BLOCK, dim=2):
             size = (block.shape[2] * decoder.hop, decoder.output.draws)
             uniform = torch.stack([torch.rand(size, generator=generator) for generator in generators], dim=1)
-            yield at_work.draw(decoder.project(block), uniform, temperature).t()
+            # The samplers of a CPU share streams among cores without changing a bit; a product of matrices does not.
+            with on_one_core():
+                gates = decoder.project(block)
+            yield at_work.draw(gates, uniform, temperature).t()
 
 
 def sample(

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vqspeech import audio
-from vqspeech.errors import VqspeechError
-from vqspeech.files import check_id
-from vqspeech.hub import add_speaker, from_pretrained
+from vqspeech.codec import Codec
+from vqspeech.errors import UsageError, VqspeechError
+from vqspeech.files import check_id, check_writable
+from vqspeech.hub import CONFIG, add_speaker
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.models.wavenet import gate_biases
 from vqspeech.progress import progress, say
@@ -73,23 +75,28 @@ def enroll(
     """
     if check_id(name) in RESERVED or "," in name:
         raise VqspeechError(f"no voice can be called {name!r}")
-    found = from_pretrained(model)
-    if name in found.speakers:
+    if steps < 1:
+        raise UsageError(f"--steps {steps}: one or more are needed")
+    codec = Codec.load(model)
+    if name in codec.speakers:
         raise VqspeechError(f"model {model} has a voice {name!r} already; take another name")
     if out.exists():
         raise VqspeechError(f"{out}: exists already; choose another --out")
-    if found.config.bottleneck.name == "none":
+    check_writable(out / CONFIG)
+    if codec.config.bottleneck.name == "none":
         raise VqspeechError(f"model {model} was trained without codes, to compare with: name another model")
-    waveforms = [_read_clip(path, found.config.sample_rate) for path in clips]
-    seconds = sum(map(len, waveforms)) / found.config.sample_rate
+    read = [_read_clip(path, codec.sample_rate) for path in clips]
+    seconds = sum(clip.seconds for clip in read)
     if seconds < LEAST_SECONDS:
         raise VqspeechError(
             f"{name}: {seconds:.1f} s of speech in {len(clips)} clips are too little; {LEAST_SECONDS:.0f} s are needed"
         )
     say(f"{name}: {seconds:.1f} s of speech in {len(clips)} clips")
-    voice = fit(found.model, _encode(found.model, waveforms), steps, seed, with_biases)
+    voice = fit(codec.model, _encode(codec, [clip.waveform for clip in read]), steps, seed, with_biases)
     mean, bits = voice.bits
     say(f"on the last tenth of it {bits:.3f} bits per sample in the new voice, {mean:.3f} in the mean voice")
+    if bits >= mean:
+        say("warning: the mean voice suits it as well: give more speech, or clips that are alike and without noise")
     note = {"seconds": round(seconds, 1), "steps": steps, "gate_biases": with_biases, "bits": bits}
     add_speaker(model, out, name, voice.embedding, voice.biases, note)
 
@@ -141,20 +148,30 @@ def fit(model: VQVAE, speech: Speech, steps: int, seed: int, with_biases: bool =
     return Voice(model.speakers.weight.detach()[0], biases, (before, held_out_bits()))
 
 
-def _read_clip(path: Path, rate: int) -> Tensor:
-    """Samples `[T]`, trimmed and brought to the level of training as training audio is."""
+@dataclass(frozen=True)
+class _Clip:
+    waveform: np.ndarray
+    """`[T]`, trimmed and brought to the level of training as training audio is."""
+    seconds: float
+    """Of speech in it, without its pauses."""
+
+
+def _read_clip(path: Path, rate: int) -> _Clip:
     waveform = audio.read(path, rate)
-    speech = audio.measure_level([waveform], rate).speech
-    if speech < 10 ** (LEAST_DBFS / 20):
+    level = audio.measure_level([waveform], rate)
+    if level.speech < 10 ** (LEAST_DBFS / 20):
         raise VqspeechError(f"{path}: silent; leave it out")
+    if level.seconds < LEAST_CLIP_SECONDS:
+        raise VqspeechError(f"{path}: {level.seconds:.2f} s of speech are too short a clip; leave it out")
     start, end = audio.speech_span(waveform, rate)
     waveform = waveform[start:end]
-    if len(waveform) < LEAST_CLIP_SECONDS * rate:
-        raise VqspeechError(f"{path}: {len(waveform) / rate:.2f} s of speech are too short a clip; leave it out")
-    return torch.from_numpy(waveform * audio.level_gain(waveform, rate))
+    return _Clip(waveform * np.float32(audio.level_gain(waveform, rate)), level.seconds)
 
 
-def _encode(model: VQVAE, waveforms: Sequence[Tensor]) -> Speech:
-    padded = [nn.functional.pad(waveform, (0, -len(waveform) % model.hop)) for waveform in waveforms]
-    latents = [model.encode(waveform.unsqueeze(0)).latents[0] for waveform in padded]
-    return Speech(torch.cat(padded), torch.cat(latents, dim=1))
+def _encode(codec: Codec, waveforms: Sequence[np.ndarray]) -> Speech:
+    padded = [np.pad(waveform, (0, -len(waveform) % codec.hop)) for waveform in waveforms]
+    # In windows, so that an hour takes no more memory than a minute.
+    units = np.concatenate([units for waveform in padded for units, _ in codec.coded([waveform], gain=1.0)])
+    codes = torch.from_numpy(units)
+    latents = codec.model.bottleneck.lookup(codes.unsqueeze(0))[0] if codec.model.bottleneck.discrete else codes.t()
+    return Speech(torch.from_numpy(np.concatenate(padded)), latents.detach())

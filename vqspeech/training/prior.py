@@ -124,6 +124,9 @@ def train_prior(
     if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a prior already: continue it with --resume, or choose another --out")
     learnt, held_out = read_units(train), read_units(dev)
+    for folder, units in ((train, learnt), (dev, held_out)):
+        if not units.units:
+            raise VqspeechError(f"{folder}: no utterances to {'train' if folder == train else 'measure'} on")
     for key in ("model_sha256", "codes"):
         if learnt.info.get(key) is None:
             raise VqspeechError(f"{train}: units.json does not tell {key}: a prior is bound to one model's units")

@@ -8,7 +8,8 @@ train_config=conf/compare.yaml
 seeds=1
 steps=2000
 codes=1024
-names="start EMA restart normalisation jitter past-dropout"
+all="start EMA restart normalisation jitter past-dropout"
+names=$all
 train_args=
 
 help_message="Usage: bash recipes/vctk/local/ablation.sh [options]
@@ -56,10 +57,15 @@ ablate() { # <name> <flags>
   done
 }
 
+# Before any training: within an argument the shell would not see it fail.
+# shellcheck disable=SC2086
+flags=$(without $names)
 ablate all ""
 for safeguard in $names; do
-  ablate "without-$safeguard" "$(without "$safeguard")"
+  flags=$(without "$safeguard")
+  ablate "without-$safeguard" "$flags"
 done
 # shellcheck disable=SC2086
-[ -z "$names" ] || ablate none "$(without $names)"
+flags=$(without $all)
+[ -z "$names" ] || ablate none "$flags"
 local/ablation_table.py "$expdir" | tee "$expdir/ablation.md"
