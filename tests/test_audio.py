@@ -177,6 +177,18 @@ def test_a_lone_peak_keeps_the_level_below_clipping():
     assert np.abs(waveform * audio.level_gain(waveform, RATE)).max() == pytest.approx(0.95)
 
 
+def test_a_knock_is_no_speech():
+    speech = tone(1.0, amplitude=0.01)
+    knocked = speech.copy()
+    knocked[5000:5040] = 0.9
+    plain, level = (audio.measure_level([waveform], RATE) for waveform in (speech, knocked))
+    assert level.speech == pytest.approx(plain.speech, rel=1e-3)
+    assert level.peak == pytest.approx(0.9)
+    # Five times as loud is loud speech.
+    knocked[5000:5040] = 0.05
+    assert audio.measure_level([knocked], RATE).speech > 1.01 * plain.speech
+
+
 @pytest.mark.parametrize("samples", [0, 1, 100, RATE])
 def test_digital_silence_is_left_as_it_is(samples):
     silence = np.zeros(samples, np.float32)

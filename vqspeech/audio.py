@@ -48,6 +48,7 @@ LONGEST_SECONDS = 12 * 3600
 FRAME_SECONDS = 0.02
 LEVEL_DBFS = -23.0
 LEVEL_RANGE_DB = 30.0
+KNOCK_DB = 20.0
 PEAK = 0.95
 FAINTEST = 1e-15
 """RMS below which a waveform is digital silence: the gain that makes speech of it may be no float32."""
@@ -195,12 +196,18 @@ class Level:
 
 
 def measure_level(blocks: Iterable[np.ndarray], sample_rate: int) -> Level:
-    """Measure a waveform that comes in blocks [T]."""
+    """Measure a waveform that comes in blocks [T].
+
+    Frames more than 20 dB above the loudest three in a row are knocks: they are no speech.
+    """
     powers, peak = [np.zeros(1)], 0.0
     for window in windows(blocks, round(FRAME_SECONDS * sample_rate), 1000, 0):
         powers.append(_frame_power(window.samples, sample_rate))
         peak = max(peak, float(np.abs(window.samples).max()))
     power = np.concatenate(powers)
+    held = np.minimum(np.minimum(power[:-2], power[1:-1]), power[2:]).max(initial=0.0)
+    if held:
+        power = power[power <= held * 10 ** (KNOCK_DB / 10)]
     active = power[power >= power.max() * 10 ** (-LEVEL_RANGE_DB / 10)]
     return Level(float(np.sqrt(active.mean())), peak, FRAME_SECONDS * np.count_nonzero(active))
 

@@ -52,6 +52,13 @@ def test_a_peak_keeps_it_quieter_rather_than_clipped(tmp_path: Path):
     assert np.abs(np.delete(out, 5000)).max() == pytest.approx(0.095, abs=1e-3)
 
 
+def test_a_knock_does_not_make_the_conversion_louder(tmp_path: Path):
+    source = 0.05 * voice(120, 1.0, seed=0)
+    source[3000:3040] = 0.9
+    out = converted(tmp_path, source, lambda block: voice(150, 1.0, seed=1)[: len(block)])
+    assert np.sqrt(np.mean(out[4000:] ** 2)) == pytest.approx(np.sqrt(np.mean(source[4000:] ** 2)), rel=0.3)
+
+
 def test_silence_stays_silence(tmp_path: Path):
     noise = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
     source = np.concatenate([voice(100, 1.0, seed=0), np.zeros(RATE, np.float32)])
