@@ -9,7 +9,7 @@ import vqspeech
 from vqspeech.evaluation.abx import GROUP, abx
 from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.discrimination import distance_of, triphone_items
-from vqspeech.evaluation.representation import fit_baseline
+from vqspeech.evaluation.representation import fit_baselines
 from vqspeech.evaluation.speech import Speech
 
 UTTERANCES = 200
@@ -21,9 +21,9 @@ def main() -> None:
     codec = vqspeech.load(model)
     speech = Speech(data, codec.sample_rate)
     chosen = speech.first(UTTERANCES, among=speech.data.labels)
-    baseline = fit_baseline(codec, Speech(train, codec.sample_rate), UTTERANCES)
+    baselines = fit_baselines(codec, Speech(train, codec.sample_rate), UTTERANCES)
     arrays = {}
-    for name, items in triphone_items(codec, Coded.by(codec), speech, chosen, lambda: baseline).items():
+    for name, items in triphone_items(codec, Coded.by(codec), speech, chosen, lambda: baselines).items():
         # fastabx takes no more than these if it is given no more: its own choice of ten is another one.
         kept = [item for number, item in zip(_numbers(items), items, strict=True) if number < GROUP]
         found = abx(kept, distance_of(name))

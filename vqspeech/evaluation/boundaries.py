@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vqspeech.data.labels import Phone
 
 TOLERANCE = 0.02
+ROUNDING = 1e-6
+"""Seconds: frames of 20 ms would else be 20 ms from a phone or not by the rounding of their times."""
 GAP = 0.001
 """Seconds between two labels that are none."""
 
@@ -37,7 +39,7 @@ def boundary_scores(pairs: Iterable[tuple[np.ndarray, np.ndarray]], tolerance: f
 
     A true boundary counts as found once, by at most one boundary that is at most `tolerance` seconds away.
     """
-    counts = []
+    counts, tolerance = [], tolerance + ROUNDING
     for own, wanted in pairs:
         hits = next_one = 0
         for time in wanted:
@@ -72,6 +74,11 @@ def _scores(sums: np.ndarray) -> dict[str, np.ndarray]:
 def unit_boundaries(units: np.ndarray, speech: np.ndarray, frame_seconds: float) -> np.ndarray:
     """Times in seconds at which units `[N]` change between frames that are both `speech` `[N]`."""
     return (np.flatnonzero((np.diff(units) != 0) & speech[1:] & speech[:-1]) + 1) * frame_seconds
+
+
+def even_boundaries(times: np.ndarray) -> np.ndarray:
+    """As many boundaries as `times` [n] has, evenly spaced between its first and last: all they know is the rate."""
+    return np.linspace(times[0], times[-1], len(times) + 2)[1:-1] if len(times) else times
 
 
 def spoken_boundaries(phones: Sequence["Phone"]) -> list[float]:

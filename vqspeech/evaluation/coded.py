@@ -20,6 +20,15 @@ class Coded:
         self._known: dict[tuple[Speech, str], np.ndarray] = {}
 
     @classmethod
+    def random(cls, codes: int, hop: int) -> Self:
+        """Codes that know nothing but how long the speech is."""
+
+        def draw(waveform: np.ndarray) -> np.ndarray:
+            return np.random.default_rng(len(waveform)).integers(codes, size=-(-len(waveform) // hop))
+
+        return cls(draw, codes)
+
+    @classmethod
     def by(cls, codec: "Codec") -> Self:
         """The codes of a model. The audio of data dirs is levelled already, as in vqspeech-units."""
         return cls(partial(codec.encode, level=False), codec.codes)

@@ -1,6 +1,6 @@
 """What units tell apart, phones in context and speakers, beside what the baselines do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,16 @@ from vqspeech.evaluation.abx import Distance, Item, abx, angular, levenshtein, t
 from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.mfcc import log_mel_bands, mfcc39
 from vqspeech.evaluation.missing import CannotMeasure, require_codes
-from vqspeech.evaluation.speaker_probe import Segment, segments, speaker_probe
+from vqspeech.evaluation.representation import Baselines
+from vqspeech.evaluation.speaker_probe import FOLDS, Segment, segments, speaker_probe
 from vqspeech.evaluation.speech import Speech
 from vqspeech.progress import progress
 
 if TYPE_CHECKING:
     from vqspeech.codec import Codec
 
-Baseline = Callable[[], Coded]
 
-
-def measure_abx(codec: "Codec", coded: Coded, speech: Speech, limit: int, baseline: Baseline) -> dict[str, Any]:
+def measure_abx(codec: "Codec", coded: Coded, speech: Speech, limit: int, baselines: Baselines) -> dict[str, Any]:
     """ABX errors of codes by edits and of their vectors by angle, and in `beside` those of the baselines.
 
     On the first `limit` labelled utterances by hash. A continuous bottleneck has `vectors` alone. Raises CannotMeasure
@@ -29,7 +28,7 @@ def measure_abx(codec: "Codec", coded: Coded, speech: Speech, limit: int, baseli
     labelled = speech.first(limit, among=speech.data.labels)
     if not labelled:
         raise CannotMeasure("no phone labels")
-    items = triphone_items(codec, coded, speech, labelled, baseline)
+    items = triphone_items(codec, coded, speech, labelled, baselines)
     found = {
         name: asdict(abx(own, distance_of(name))) for name, own in progress(items.items(), "ABX", unit="representation")
     }
@@ -38,14 +37,13 @@ def measure_abx(codec: "Codec", coded: Coded, speech: Speech, limit: int, baseli
 
 
 def triphone_items(
-    codec: "Codec", coded: Coded, speech: Speech, utterances: Iterable[str], baseline: Baseline
+    codec: "Codec", coded: Coded, speech: Speech, utterances: Iterable[str], baselines: Baselines
 ) -> dict[str, list[Item]]:
     """The triphones of some labelled utterances in every representation."""
     labels = speech.labels(utterances)
     discrete = codec.model.bottleneck.discrete
     model = dict(coded.of(speech, progress(labels, "encode", unit="utt")))
-    kmeans = dict(baseline().of(speech, labels)) if discrete else {}
-    randomness = np.random.default_rng(0)
+    others = {name: dict(own.of(speech, labels)) for name, own in baselines().items()} if discrete else {}
     items: dict[str, list[Item]] = {}
     for utterance, waveform in speech.read(progress(labels, "triphones", unit="utt")):
         codes = model[utterance]
@@ -55,11 +53,7 @@ def triphone_items(
             "log_mel": _standardised(log_mel_bands(waveform, codec.sample_rate, codec.hop)),
         }
         if discrete:
-            features |= {
-                "codes": codes,
-                "mfcc_kmeans": kmeans[utterance],
-                "random": randomness.integers(codec.codes, size=len(codes)),
-            }
+            features |= {"codes": codes, **{name: own[utterance] for name, own in others.items()}}
         data = speech.data
         where = codec.hop / codec.sample_rate, data.utt2offset.get(utterance, 0.0), data.utt2spk[utterance], utterance
         for name, own in features.items():
@@ -71,15 +65,16 @@ def triphone_items(
 
 def distance_of(representation: str) -> Distance:
     """How items of a representation are compared."""
-    return levenshtein if representation in ("codes", "mfcc_kmeans", "random") else angular
+    return angular if representation in ("vectors", "mfcc", "log_mel") else levenshtein
 
 
 def measure_speaker(
-    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baseline: Baseline
+    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baselines: Baselines
 ) -> dict[str, Any]:
-    """How well a linear probe names the speaker by the codes, and in `beside` by MFCC k-means.
+    """How well a linear probe names the speaker by the codes, and in `beside` by those of the baselines.
 
-    Learns from `train` and scores on `test`, of each `limit` utterances, as many of every speaker. Raises CannotMeasure
+    Learns from `train` and scores on `test`, of each `limit` utterances, as many of every speaker: more where these are
+    too few to learn from. Raises CannotMeasure
     where too few speakers are in both.
     """
     require_codes(codec)
@@ -89,7 +84,8 @@ def measure_speaker(
 
     def spoken(name: str, coded: Coded, speech: Speech) -> list[Segment]:
         own = speech.data.spk2utt
-        chosen = [id for speaker in speakers for id in speech.first(max(1, limit // len(speakers)), own[speaker])]
+        most = max(FOLDS if speech is train else 1, limit // len(speakers))
+        chosen = [id for speaker in speakers for id in speech.first(most, own[speaker])]
         return [
             segment
             for id, codes in coded.of(speech, progress(chosen, f"speakers, {name}", unit="utt"))
@@ -98,9 +94,9 @@ def measure_speaker(
 
     found = {
         name: asdict(speaker_probe(spoken(name, own, train), spoken(name, own, test), own.codes))
-        for name, own in {"model": coded, "mfcc_kmeans": baseline()}.items()
+        for name, own in {"model": coded, **baselines()}.items()
     }
-    return found["model"] | {"beside": found["mfcc_kmeans"]}
+    return found.pop("model") | {"beside": found}
 
 
 def _standardised(features: np.ndarray) -> np.ndarray:

@@ -108,18 +108,19 @@ def _prior_bits(
 
 
 def _crops(codec: "Codec", speech: Speech) -> tuple["Tensor", "Tensor"]:
-    """The middle second of the first utterances by hash `[B, T]`, and the rows of their speakers `[B]`."""
+    """The middle second of the first utterances by hash of known speakers `[B, T]`, and their rows `[B]`."""
     import torch
 
     length = round(CROP_SECONDS * codec.sample_rate)
     crops, speakers = [], []
-    for utterance, waveform in speech.read(speech.first(UTTERANCES)):
+    known = (id for id, speaker in speech.data.utt2spk.items() if speaker in codec.speakers)
+    for utterance, waveform in speech.read(speech.first(UTTERANCES, among=known)):
         start = (len(waveform) - length) // 2
         if start >= 0:
             crops.append(waveform[start : start + length])
             speakers.append(codec.speaker_index(speech.data.utt2spk[utterance]))
     if len(crops) < 2:
-        raise CannotMeasure(f"fewer than two held-out utterances of {CROP_SECONDS:g} s")
+        raise CannotMeasure(f"fewer than two utterances of {CROP_SECONDS:g} s by speakers that the model knows")
     return torch.from_numpy(np.stack(crops)).to(codec.device), torch.tensor(speakers, device=codec.device)
 
 

@@ -17,13 +17,18 @@ MAX_FRAMES = 200_000
 
 
 class MfccKMeans:
-    """Clusters of MFCC-39 that stand in for a codec: `codes` clusters, one a frame of `hop` samples."""
+    """Clusters of MFCC-39 that stand in for a codec: `codes` clusters, one a frame of `hop` samples.
 
-    def __init__(self, codes: int, sample_rate: int, hop: int, seed: int = 0) -> None:
+    `centred` takes each utterance's mean off first, with which goes much of voice and room (cepstral mean
+    normalisation; Atal 1974).
+    """
+
+    def __init__(self, codes: int, sample_rate: int, hop: int, seed: int = 0, centred: bool = False) -> None:
         self.codes = codes
         self.sample_rate = sample_rate
         self.hop = hop
         self.seed = seed
+        self.centred = centred
         self.clusters: MiniBatchKMeans | None = None
 
     def fit(self, waveforms: Iterable[np.ndarray]) -> "MfccKMeans":
@@ -45,4 +50,5 @@ class MfccKMeans:
 
     def features(self, waveform: np.ndarray) -> np.ndarray:
         """MFCC-39 of `waveform` [T]: [ceil(T / hop), 39]."""
-        return mfcc39(waveform, self.sample_rate, self.hop)
+        features = mfcc39(waveform, self.sample_rate, self.hop)
+        return features - features.mean(0) if self.centred else features

@@ -1,13 +1,13 @@
 """The measures of a codec's codes on held-out speech, beside the same measures of the baselines."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vqspeech.data.labels import frame_labels
-from vqspeech.evaluation.boundaries import boundary_scores, spoken_boundaries, unit_boundaries
+from vqspeech.evaluation.boundaries import boundary_scores, even_boundaries, spoken_boundaries, unit_boundaries
 from vqspeech.evaluation.coded import Coded
 from vqspeech.evaluation.codes import bitrates, code_usage, entropy_interval, merged_interval
 from vqspeech.evaluation.mfcc_kmeans import MfccKMeans
@@ -24,17 +24,26 @@ MOST_CLUSTERS = 2048
 """Of the baseline, where a residual stack has more codes than k-means could find."""
 
 
-def fit_baseline(codec: "Codec", train: Speech, limit: int) -> Coded:
-    """Codes by MFCC k-means, as many and at the same rate, fitted to the first `limit` utterances by hash.
+Baselines = Callable[[], Mapping[str, Coded]]
+"""Makes them when they are first wanted."""
 
-    Raises CannotMeasure when none can be read.
+
+def fit_baselines(codec: "Codec", train: Speech, limit: int) -> dict[str, Coded]:
+    """What codes stand beside: MFCC k-means, the same of MFCCs without each utterance's mean, and random codes.
+
+    All are as many and at the same rate; clusters are fitted to the first `limit` utterances by hash. Raises
+    CannotMeasure when none can be read.
     """
     utterances = progress(train.first(limit), "MFCC k-means", unit="utt")
     waveforms = [waveform for _, waveform in train.read(utterances)]
     if not waveforms:
         raise CannotMeasure(f"none of the utterances of {train.path} can be read")
-    kmeans = MfccKMeans(min(codec.codes, MOST_CLUSTERS), codec.sample_rate, codec.hop).fit(waveforms)
-    return Coded(kmeans.encode, kmeans.codes)
+    found = {}
+    for name, centred in (("mfcc_kmeans", False), ("mfcc_kmeans_centred", True)):
+        size = min(codec.codes, MOST_CLUSTERS)
+        kmeans = MfccKMeans(size, codec.sample_rate, codec.hop, centred=centred).fit(waveforms)
+        found[name] = Coded(kmeans.encode, kmeans.codes)
+    return found | {"random": Coded.random(codec.codes, codec.hop)}
 
 
 def measure_codes(codec: "Codec", coded: Coded, speech: Speech, limit: int) -> dict[str, Any]:
@@ -60,12 +69,15 @@ def measure_codes(codec: "Codec", coded: Coded, speech: Speech, limit: int) -> d
 
 
 def measure_phones(
-    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baseline: Callable[[], Coded]
+    codec: "Codec", coded: Coded, train: Speech, test: Speech, limit: int, baselines: Baselines
 ) -> dict[str, Any]:
-    """Majority-map accuracy, purity and boundaries of the codes, and in `beside` those of MFCC k-means.
+    """Majority-map accuracy, purity and boundaries of the codes, and in `beside` those of the baselines.
+
+    `boundaries.even` are those of as many boundaries, evenly spaced; `silence` is the share of the labelled test frames
+    that is left out.
 
     The first `limit` labelled utterances by hash of `train` are learnt from, those of `test` scored.
-    Raises CannotMeasure when a side has no phone labels that can be read.
+    Raises CannotMeasure when a side has no phone labels that can be read, or the sides have no phone in common.
     """
     require_codes(codec)
     learning = train.first(limit, among=train.data.labels)
@@ -89,10 +101,11 @@ def measure_phones(
 
     frame_seconds = codec.hop / codec.sample_rate
     found: dict[str, dict[str, Any]] = {}
-    for name, own in {"model": coded, "mfcc_kmeans": baseline()}.items():
+    for name, own in {"model": coded, **baselines()}.items():
         ours = heard(own, train, progress(learnt, f"phones, {name}", unit="utt"))
         theirs = heard(own, test, scored)
         spoken = [is_speech(phones) for phones in theirs.labels]
+        _check_phone_sets(ours.labels, theirs.labels)
         pairs = (
             (unit_boundaries(row, speech, frame_seconds), true)
             for row, speech, true in zip(theirs.codes, spoken, theirs.boundaries, strict=True)
@@ -102,12 +115,23 @@ def measure_phones(
             **asdict(purity(*(_chosen(rows, spoken) for rows in (theirs.codes, theirs.labels)))),
             "boundaries": asdict(boundary_scores(pairs)),
         }
-    return found["model"] | {
-        "mfcc_kmeans": found["mfcc_kmeans"]["accuracy"],
-        "beside": found["mfcc_kmeans"],
+    even = boundary_scores((even_boundaries(true), true) for true in theirs.boundaries)
+    model = found.pop("model")
+    model["boundaries"]["even"] = asdict(even)
+    labelled = np.concatenate(theirs.labels) != ""
+    return model | {
+        "silence": float(1 - np.concatenate(spoken)[labelled].mean()),
+        "beside": found,
         "train_utterances": len(learnt),
         "test_utterances": len(scored),
     }
+
+
+def _check_phone_sets(*sides: Sequence[np.ndarray]) -> None:
+    train, test = ({phone for row in side for phone in np.unique(row[is_speech(row)])} for side in sides)
+    if train and test and not train & test:
+        names = (" ".join(sorted(side)[:4]) for side in (train, test))
+        raise CannotMeasure("training speech ({}, ...) and test speech ({}, ...) share no phone".format(*names))
 
 
 def _chosen(rows: Sequence[np.ndarray], where: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from vqspeech.evaluation.missing import or_missing
 from vqspeech.evaluation.pesq import wideband_pesq
 from vqspeech.evaluation.phone_map import measure_map
 from vqspeech.evaluation.quality import measure_copies, measure_mcd, measure_mos
-from vqspeech.evaluation.representation import fit_baseline, measure_codes, measure_phones
+from vqspeech.evaluation.representation import fit_baselines, measure_codes, measure_phones
 from vqspeech.evaluation.resynthesis import measure_nearest, measure_words
 from vqspeech.evaluation.samples import (
     Excerpt,
@@ -48,6 +48,7 @@ from vqspeech.evaluation.verification import measure_voices
 from vqspeech.evaluation.wer import find_whisper
 from vqspeech.extras import NotInstalled
 from vqspeech.files import atomic_write
+from vqspeech.progress import say
 from vqspeech.training.log import read_metrics
 
 Results = dict[str, Any]
@@ -109,12 +110,14 @@ def evaluate(
 
     test, train, strangers, shared = map(speech, (data, train_data, unseen, parallel))
     sides = {"train": train, "test": test, "unseen": strangers, "parallel": shared}
+    if test.data.wavs.keys() & train.data.wavs.keys():
+        say(f"warning: {data} and {train_data} have utterances in common, so that what is held out is not")
     log = read_metrics(model / METRICS)
     coded = Coded.by(codec)
 
     @cache
-    def baseline() -> Coded:
-        return fit_baseline(codec, train, utterances)
+    def baselines() -> dict[str, Coded]:
+        return fit_baselines(codec, train, utterances)
 
     def taken(measure: dict[str, Callable[[], Results]]) -> Results:
         return {name: or_missing(take) for name, take in measure.items() if name in measures}
@@ -129,10 +132,10 @@ def evaluate(
                 "bound": lambda: measure_bound(codec, test, prior),
                 "no_codes": lambda: measure_no_codes(codec, model, no_codes),
                 "codes": lambda: measure_codes(codec, coded, test, utterances),
-                "phones": lambda: measure_phones(codec, coded, train, test, utterances, baseline),
+                "phones": lambda: measure_phones(codec, coded, train, test, utterances, baselines),
                 "map": lambda: measure_map(codec, coded, test, utterances, out),
-                "abx": lambda: measure_abx(codec, coded, test, utterances, baseline),
-                "speaker": lambda: measure_speaker(codec, coded, train, test, utterances, baseline),
+                "abx": lambda: measure_abx(codec, coded, test, utterances, baselines),
+                "speaker": lambda: measure_speaker(codec, coded, train, test, utterances, baselines),
                 "speed": lambda: measure_speed(codec, test, log, sampling=not units_only),
             }
         ),
@@ -140,7 +143,7 @@ def evaluate(
     if strangers and "codes" in measures:
         results["codes_unseen"] = or_missing(lambda: measure_codes(codec, coded, strangers, utterances))
     if sampling:
-        pairs = _choose_pairs(train, test, strangers, shared, copies, conversions, seconds)
+        pairs = _choose_pairs(codec.speakers, train, test, strangers, shared, copies, conversions, seconds)
         rate = codec.sample_rate
         samples = make_samples(codec, pairs, temperature, out / "wav")
         try:
@@ -187,6 +190,7 @@ def evaluate(
 
 
 def _choose_pairs(
+    speakers: Sequence[str],
     train: Speech,
     test: Speech,
     unseen: Speech | None,
@@ -196,7 +200,8 @@ def _choose_pairs(
     seconds: float,
 ) -> list[tuple[Excerpt, str]]:
     """Excerpts with the voices to say them in: test speech in its own, then conversions to other voices."""
-    own = choose_excerpts(test, copies, seconds, seen=True)
+    # A voice that the model does not know has no copies.
+    own = choose_excerpts(test, copies, seconds, seen=True, among=speakers)
     known = choose_excerpts(parallel, conversions, seconds, seen=True) if parallel else own
     unknown = choose_excerpts(unseen, conversions // 2, seconds, seen=False) if unseen else []
     sources = interleave(known[: conversions - len(unknown)], unknown)

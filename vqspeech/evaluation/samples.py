@@ -58,10 +58,15 @@ class Sample:
         return self.source.utterance if self.is_copy else f"{self.source.utterance}_{self.speaker}"
 
 
-def choose_excerpts(speech: Speech, count: int, seconds: float, seen: bool) -> list[Excerpt]:
-    """The first `count` utterances by hash; those of 1 to `seconds` seconds before others, which are cut."""
-    lengths = speech.data.utt2dur
-    by_hash = speech.first(len(speech))
+def choose_excerpts(
+    speech: Speech, count: int, seconds: float, seen: bool, among: Sequence[str] | None = None
+) -> list[Excerpt]:
+    """The first `count` utterances by hash, of all or those speakers.
+
+    Those of 1 to `seconds` seconds come before others, which are cut.
+    """
+    lengths, utt2spk = speech.data.utt2dur, speech.data.utt2spk
+    by_hash = [id for id in speech.first(len(speech)) if among is None or utt2spk[id] in among]
     ranked = sorted(by_hash, key=lambda utterance: not SHORTEST_SECONDS <= lengths[utterance] <= seconds)
     excerpts = []
     for utterance, waveform in speech.read(ranked):

@@ -3,7 +3,7 @@
 import argparse
 import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,11 @@ KINDS = {
     "copies": "copies",
     "conversions": "conversions",
     "conversions_unseen": "conversions of unseen speakers",
+}
+BASELINES = {
+    "mfcc_kmeans": "MFCC k-means",
+    "mfcc_kmeans_centred": "the same with each utterance's mean taken off",
+    "random": "random codes",
 }
 CONTROLS = {
     "originals": "originals",
@@ -175,20 +180,27 @@ def _phones(phones: Results) -> Iterator[Row]:
         name,
         _percent(phones["accuracy"]) + _interval(phones, "accuracy"),
         f"commonest of {phones['phones']} phones {_percent(phones['commonest'])}, "
-        f"random codes {_percent(phones['random'])}, MFCC k-means {_percent(phones['mfcc_kmeans'])}",
+        + _baselines(phones["beside"], lambda scores: _percent(scores["accuracy"]))
+        + f"; {_percent(phones['silence'])} of the frames are silence",
     )
-    if "beside" not in phones:
-        return  # results of an earlier version
-    beside = phones["beside"]
+    beside, even = phones["beside"], phones["boundaries"]["even"]
+    yield "phone purity, cluster purity, PNMI", _purity(phones, intervals=True), _baselines(beside, _purity, "; ")
     yield (
-        "phone purity, cluster purity, PNMI",
-        _purity(phones, intervals=True),
-        f"MFCC k-means {_purity(beside)}",
+        "unit boundaries at those of phones within 20 ms, precision, recall, R-value",
+        _boundaries(phones, intervals=True),
+        _baselines(beside, _boundaries, "; ") + "; evenly spaced " + _boundaries({"boundaries": even}),
     )
-    yield (
-        "unit boundaries at those of phones within 20 ms, F1",
-        f"{phones['boundaries']['f1']:.2f}" + _interval(phones["boundaries"], "f1", digits=2),
-        f"MFCC k-means {beside['boundaries']['f1']:.2f}",
+
+
+def _baselines(beside: Results, show: Callable[[Results], str], between: str = ", ") -> str:
+    return between.join(f"{title} {show(beside[name])}" for name, title in BASELINES.items() if name in beside)
+
+
+def _boundaries(scores: Results, intervals: bool = False) -> str:
+    found = scores["boundaries"]
+    return ", ".join(
+        f"{found[name]:.2f}" + (_interval(found, name, digits=2) if intervals else "")
+        for name in ("precision", "recall", "r_value")
     )
 
 
@@ -199,11 +211,11 @@ def _abx(errors: Results) -> Iterator[Row]:
         return
     beside = errors["beside"]
     for own, title, others in (
-        ("codes", "codes by edits", {"mfcc_kmeans": "MFCC k-means", "random": "random codes"}),
+        ("codes", "codes by edits", BASELINES),
         ("vectors", "their vectors by angle", {"mfcc": "MFCC", "log_mel": "log-mel"}),
     ):
         if own in errors:
-            baselines = (f"{title} {_within_across(beside[name])}" for name, title in others.items())
+            baselines = (f"{title} {_within_across(beside[name])}" for name, title in others.items() if name in beside)
             yield f"{name}, {title}", _within_across(errors[own], intervals=True), "; ".join(baselines)
 
 
@@ -219,7 +231,8 @@ def _speaker(probe: Results) -> Iterator[Row]:
     if "missing" in probe:
         yield name, "-", probe["missing"]
         return
-    beside = f"MFCC k-means {_percent(probe['beside']['accuracy'])}, chance {_percent(probe['chance'])}"
+    baselines = _baselines(probe["beside"], lambda scores: _percent(scores["accuracy"]))
+    beside = f"{baselines}, chance {_percent(probe['chance'])}"
     yield name, _percent(probe["accuracy"]) + _interval(probe, "accuracy"), beside
 
 
