@@ -145,3 +145,11 @@ def test_bad_ids_are_shown_safely_in_one_line(id: str):
     with pytest.raises(VqspeechError) as caught:
         check_id(id)
     assert str(caught.value).isprintable()
+
+
+def test_a_link_to_nothing_is_not_written_through(tmp_path: Path) -> None:
+    (tmp_path / "page.html").symlink_to(tmp_path / "elsewhere")
+    link = tmp_path / "page.html"
+    with pytest.raises(VqspeechError, match=r"page\.html: it is a link to a file"), atomic_write(link) as file:
+        file.write("page")
+    assert not (tmp_path / "elsewhere").exists()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from vqspeech.errors import VqspeechError
-from vqspeech.lock import locked
+from vqspeech.lock import LOCK, locked
 
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from vqspeech.lock import locked
+from vqspeech.lock import LOCK, locked
 with locked(Path(sys.argv[1])):
     if os.fork() == 0:
         time.sleep(600)  # outlives its parent, as a data-loader's worker may for a moment
@@ -70,3 +70,13 @@ def test_one_after_the_other(tmp_path: Path) -> None:
         raise ValueError
     with locked(tmp_path):
         pass
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("all of it")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / LOCK).symlink_to(precious)
+    with pytest.raises(OSError), locked(tmp_path / "folder"):
+        pass
+    assert precious.read_text() == "all of it"

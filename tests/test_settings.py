@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,15 @@ def test_aliases_that_unfold_without_end_are_no_trouble(tmp_path: Path) -> None:
         path.write_text(endless)
         with pytest.raises(ConfigError):
             load_config(path, Config)
+
+
+def test_merges_are_counted_before_they_are_made(tmp_path: Path) -> None:
+    keys = ", ".join(f"k{n}: 1" for n in range(9000))
+    (tmp_path / "bomb.yaml").write_text(f"a: &a {{{keys}}}\nb:\n  <<: [{', '.join(['*a'] * 30_000)}]\n")
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConfigError, match="a mapping of more than 10000 keys"):
+            load_config(tmp_path / "bomb.yaml", Config)
+        assert tracemalloc.get_traced_memory()[1] < 200 * 2**20
+    finally:
+        tracemalloc.stop()

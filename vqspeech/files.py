@@ -38,6 +38,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     target = Path(path).resolve()  # a symbolic link keeps pointing to the file that is replaced
     if target.exists() and not target.is_file():
         raise VqspeechError(f"cannot write {path}: it is not a plain file")
+    if Path(path).is_symlink() and not target.exists():
+        raise VqspeechError(f"cannot write {path}: it is a link to a file that is not there")
     with _temporary(target, named=path) as temporary:
         yield temporary
         _flush_to_disk(temporary)

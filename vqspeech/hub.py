@@ -85,7 +85,7 @@ def add_speaker(
     with atomic_folder(out) as new:
         save_file(weights, new / WEIGHTS)
         (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        if (folder / CARD).exists():
+        if (folder / CARD).is_file() and not (folder / CARD).is_symlink():
             shutil.copy(folder / CARD, new / CARD)
 
 

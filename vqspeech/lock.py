@@ -19,11 +19,11 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     """Keep other processes out of `folder`, which is made if it is missing, while the block runs.
 
     With `shared` only those that do not share it, for jobs that do parts of one work there. The lock is the kernel's
-    own (flock) on the file `.lock`, which stays behind without a meaning.
+    own (flock) on the file `.lock`, which stays behind without a meaning; a link there is not followed.
     Raises VqspeechError naming the process and host that hold it, and OSError where nothing can be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     _held.add(file)
     try:
         try:

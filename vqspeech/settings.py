@@ -57,10 +57,17 @@ def _from_yaml(text: str) -> Any:
 
     class Loader(yaml.SafeLoader):
         def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            # Merges (`<<: [*a, *a]`) of merges double with every line, so they are counted before they are made.
+            size = len(node.value)
+            for key, value in node.value:
+                merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                for other in merged if key.tag == "tag:yaml.org,2002:merge" else []:
+                    if isinstance(other, yaml.MappingNode):
+                        self.flatten_mapping(other)
+                        size += len(other.value)
+                    if size > MOST_MERGED:
+                        raise ValueError(f"a mapping of more than {MOST_MERGED} keys")
             super().flatten_mapping(node)
-            # Merges (`<<: [*a, *a]`) of merges double with every line.
-            if len(node.value) > MOST_MERGED:
-                raise ValueError(f"a mapping of more than {MOST_MERGED} keys")
 
     try:
         return yaml.load(text, Loader)

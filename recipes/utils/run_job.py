@@ -295,6 +295,8 @@ def make_executor(options: argparse.Namespace, folder: Path) -> submitit.AutoExe
             slurm_mem=options.mem,
             slurm_partition=options.partition,
             slurm_array_parallelism=options.max_jobs_run,
+            # Training of days on a partition of hours: each time it goes on from its checkpoint.
+            slurm_max_num_timeout=10_000,
         )
     return executor
 

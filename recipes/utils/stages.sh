@@ -47,7 +47,8 @@ run_stage() { # <number> <title> <marker> <settings> <command> [<argument> ...]
   continuing=false
   ! holds "$marker.begun" "$settings" || continuing=true
   mkdir -p "$(dirname "$marker")"
-  printf '%s\n' "$settings" >"$marker.begun"
+  # Whole or not at all: without its settings the next run could not know it.
+  $continuing || { printf '%s\n' "$settings" >"$marker.begin" && mv "$marker.begin" "$marker.begun"; }
   # A plain statement, so that the caller's `set -e` ends the run when anything in <command> fails.
   "$@"
   mv "$marker.begun" "$marker.done"

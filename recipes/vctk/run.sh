@@ -95,7 +95,9 @@ data=data/$name
 dump=dump/$name
 exp=$expdir/${name}_$(basename "$train_config" .yaml)${bottleneck:+_$bottleneck}
 no_codes=${exp}_no-codes
-[ ! "$corpus" -ef "$dump" ] || option_error "--corpus $corpus is what this recipe made of a corpus"
+for made in "$data" "$dump"; do
+  [ ! "$corpus" -ef "$made" ] || option_error "--corpus $corpus lies where this recipe puts what it makes of a corpus"
+done
 
 size=(--speakers "${VQSPEECH_MINIATURE_SPEAKERS:-10}" --sentences "${VQSPEECH_MINIATURE_SENTENCES:-40}")
 skip=$([ "$skip_bad" = false ] || echo --skip-bad)
@@ -187,8 +189,8 @@ train_settings="$data_settings ${train_flags[*]} $(cat "$train_config")"
 lock "$exp"
 
 # Hours of work are not for a script to overwrite.
-if [ "$stage" -le 1 ] && { [ -d "$data" ] || [ -d "$dump" ]; } && was_begun_otherwise "data/.$name" "$data_settings"; then
-  log "$recipe/$data is of another corpus or was prepared with other settings:" \
+if [ "$stage" -le 1 ] && { [ -d "$data" ] || [ -d "$dump" ]; } && ! was_begun "data/.$name" "$data_settings"; then
+  log "$recipe/$data is of another corpus or was prepared with other settings, or by something else:" \
     "remove it and $recipe/$dump, or give the folder of this corpus another name" >&2
   exit 1
 fi

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from torch import nn
 
 from tests.full_disk import full_disk
 from vqspeech.errors import VqspeechError
+from vqspeech.hub import checksum
 from vqspeech.training.checkpoint import DamagedError, checkpoints, load_state, newest_state, save_state
 
 
@@ -144,3 +146,14 @@ def test_a_full_disk_keeps_the_checkpoints_that_are_there(tmp_path: Path) -> Non
         save(tmp_path, 4, keep=1)
     assert list(tmp_path.iterdir()) == [before]
     assert newest_state(tmp_path) == before
+
+
+@pytest.mark.parametrize("counters", [{"step": 3, "identity": 5}, {"step": 3, "minutes": "x"}, {"step": True}, {}])
+def test_counters_of_another_kind_are_damage(tmp_path: Path, counters: dict) -> None:
+    save(tmp_path, 2)
+    text = json.dumps(counters)
+    tensors = {"module.weight": torch.zeros(1)}
+    save_file(tensors, tmp_path / "state-000003.safetensors", {"counters": text, "sha256": checksum(tensors, text)})
+    # A name that training would not give is no checkpoint.
+    (tmp_path / "state-best.safetensors").write_bytes(b"")
+    assert newest_state(tmp_path).name == "state-000002.safetensors"

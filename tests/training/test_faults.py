@@ -18,7 +18,9 @@ from tests.speech import make_data_dir
 from tests.tiny import TRAINING, tiny_config
 from vqspeech.cli.train import main
 from vqspeech.settings import to_dict
+from vqspeech.training import loop
 from vqspeech.training.checkpoint import newest_state
+from vqspeech.training.log import read_metrics
 from vqspeech.training.vqvae import VQVAETask
 
 AT = 4
@@ -116,6 +118,32 @@ def test_a_run_goes_on_after(
     assert newest_state(tmp_path / "out/train").stem == f"state-{step:06d}"
     assert train(monkeypatch, work, tmp_path / "out", "--resume") == 0
     assert_as_undisturbed(work, tmp_path / "out")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_killed_in_an_evaluation_makes_up_for_it(
+    again: bool, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    evaluate, save_state = VQVAETask.evaluate, loop.save_state
+    calls = []
+
+    def killed(*arguments: object) -> object:
+        calls.append(arguments)
+        # The first evaluation, or the checkpoint after it.
+        if len(calls) == (2 if again else 1):
+            raise OSError("as if killed")
+        return (save_state if again else evaluate)(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((loop, "save_state") if again else (VQVAETask, "evaluate")), killed)
+        assert train(patch, work, tmp_path / "out") == 1
+    assert train(monkeypatch, work, tmp_path / "out", "--resume") == 0
+    assert_as_undisturbed(work, tmp_path / "out")
+    steps = [
+        [(line["split"], line["step"]) for line in read_metrics(folder / "train/metrics.jsonl")]
+        for folder in (tmp_path / "out", work / "whole")
+    ]
+    assert steps[0] == steps[1]
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -41,3 +41,12 @@ def test_tensorboard_reads_the_scalars_back(tmp_path: Path) -> None:
         log.write("dev", 5, 0.1, {"bits_true": 3.5})
     events = EventAccumulator(str(tmp_path)).Reload()
     assert [(event.step, event.value) for event in events.Scalars("dev/bits_true")] == [(5, 3.5)]
+
+
+def test_a_log_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("all of it")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/metrics.jsonl").symlink_to(tmp_path / "precious")
+    with pytest.raises(VqspeechError, match="is a link"):
+        TrainingLog(tmp_path / "train", 3)
+    assert (tmp_path / "precious").read_text() == "all of it"

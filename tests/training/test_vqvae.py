@@ -249,3 +249,13 @@ def test_a_part_of_another_model_is_taken_into_a_model_of_the_configuration(data
     assert from_pretrained(new).config == config.model
     with pytest.raises(ConfigError, match="end before the codes are placed"):
         run(data, "late", tiny_config(start_steps=6), init=old, init_part="decoder")
+
+
+def test_a_model_without_checkpoints_is_not_begun_anew_by_resuming(data: Path) -> None:
+    out = run(data, "out")
+    before = (out / "model.safetensors").read_bytes()
+    for state in checkpoints(out / "train"):
+        state.unlink()
+    with pytest.raises(VqspeechError, match="has a model, but no checkpoint"):
+        run(data, "out", resume=True)
+    assert (out / "model.safetensors").read_bytes() == before

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +18,9 @@ from vqspeech.errors import VqspeechError
 from vqspeech.hub import save_pretrained
 from vqspeech.models.vqvae import VQVAE
 from vqspeech.parallel import Part
-from vqspeech.units import extract
+from vqspeech.units import extract, store
 from vqspeech.units.extract import extract_units
+from vqspeech.units.shards import Shards
 from vqspeech.units.store import join_units, read_units
 
 
@@ -316,3 +318,48 @@ def test_a_data_dir_of_bad_utterances_is_an_error_that_leaves_nothing(
     with pytest.raises(VqspeechError, match="no utterance could be encoded"):
         extract_units(codec, data, tmp_path / "units", skip_bad=True)
     assert not (tmp_path / "units").exists() and not list(tmp_path.glob(".units*"))
+
+
+def test_a_second_run_at_once_is_refused_and_never_joins_a_part(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract, "SHARD_UTTERANCES", 2)
+    encode = extract._encode
+
+    def meanwhile(own: Codec, source: audio.Source) -> object:
+        with pytest.raises(VqspeechError, match="in use by process"):
+            extract_units(codec, data, tmp_path / "units")
+        return encode(own, source)
+
+    monkeypatch.setattr(extract, "_encode", meanwhile)
+    extract_units(codec, data, tmp_path / "units")
+    assert list(read_units(tmp_path / "units").units) == data.utterances
+    # Shards that vanish are told, too.
+    join = Shards.join
+
+    def robbed(shards: Shards) -> None:
+        shutil.rmtree(shards.paths()[0])
+        join(shards)
+
+    monkeypatch.setattr(extract, "_encode", encode)
+    monkeypatch.setattr(Shards, "join", robbed)
+    with pytest.raises(VqspeechError, match="has no units from utterance 0 on"):
+        extract_units(codec, data, tmp_path / "others")
+    assert not (tmp_path / "others").exists()
+
+
+def test_units_that_are_half_replaced_are_no_units(
+    tmp_path: Path, codec: Codec, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract_units(codec, data, tmp_path / "units")
+    whole = {name: (tmp_path / "units" / name).read_bytes() for name in ("units.txt", "units.json")}
+    write = store._write_info
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_write_info", lambda folder, info: 1 / (folder.name != "units") and write(folder, info))
+        with pytest.raises(ZeroDivisionError):
+            extract_units(codec, data, tmp_path / "units", force=True)
+    with pytest.raises(VqspeechError, match="not a units dir"):
+        read_units(tmp_path / "units")
+    # The same command goes on, forced or not.
+    extract_units(codec, data, tmp_path / "units")
+    assert {name: (tmp_path / "units" / name).read_bytes() for name in whole} == whole

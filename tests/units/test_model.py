@@ -30,7 +30,7 @@ def priors_of(sha256: str) -> Priors:
 def test_a_voice_more_leaves_units_and_priors_as_good_as_they_were(
     codec: Codec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add_speaker(tmp_path / "model", tmp_path / "more", "alice", torch.zeros(4), {})
+    add_speaker(tmp_path / "model", tmp_path / "more", "alice", torch.zeros(4), None, {})
     more = vqspeech.load(tmp_path / "more")
     info = {"codes": 16, "hop": 64, "sample_rate": 16000, "model_sha256": model_sha256(codec)}
     check_model(more, info, tmp_path)

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from vqspeech.files import atomic_write, flush_names, remove_unfinished
 from vqspeech.hub import checksum
 from vqspeech.progress import say
 
+NAME = re.compile(r"state(?:-(\d+))?\.safetensors")
+COUNTERS = {"step": (int,), "minutes": (float, int), "best": (float, int), "identity": (dict,)}
+"""What kind each is of."""
+
 
 class DamagedError(VqspeechError):
     """A checkpoint that is not what was written."""
@@ -26,7 +31,8 @@ class DamagedError(VqspeechError):
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in `folder`, newest first."""
     # A state without a step in its name is from the time when there was one alone.
-    steps = {path: int(path.stem.partition("-")[2] or 0) for path in folder.glob("state*.safetensors")}
+    names = {path: NAME.fullmatch(path.name) for path in folder.glob("state*.safetensors")}
+    steps = {path: int(name[1] or 0) for path, name in names.items() if name}
     return sorted(steps, key=lambda path: steps[path], reverse=True)
 
 
@@ -111,8 +117,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         text = metadata["counters"]
         counters = json.loads(text)
-        if type(counters["step"]) is not int:
-            raise ValueError(f"step {counters['step']!r}")
+        for name, types in COUNTERS.items():
+            value = counters["step"] if name == "step" else counters.get(name, types[0]())
+            if type(value) not in types:
+                raise ValueError(f"{name} {value!r}")
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: damaged: {str(error).splitlines()[0]}") from error
     # The first checkpoints had no checksum.

@@ -15,9 +15,12 @@ from vqspeech.progress import say
 
 
 class TrainingLog:
-    """Scalars as JSON lines and tensorboard events in one folder; lines after `first_step` are dropped on resume."""
+    """Scalars as JSON lines and tensorboard events in one folder.
 
-    def __init__(self, folder: Path, first_step: int, enabled: bool = True) -> None:
+    On resume lines after `first_step` are dropped, and its evaluation when that is `due` once more.
+    """
+
+    def __init__(self, folder: Path, first_step: int, due: bool = False, enabled: bool = True) -> None:
         self.folder, self.enabled = folder, enabled
         self.restart_clock(first_step)
         self.writer: Any = None
@@ -26,9 +29,16 @@ class TrainingLog:
             return
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
+        if path.is_symlink():
+            # Whoever made the folder could have any file of ours replaced by a log.
+            raise VqspeechError(f"{path}: is a link, which is not followed")
         lines = read_metrics(path) if first_step else []
         with atomic_write(path) as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= first_step)
+            file.writelines(
+                json.dumps(line) + "\n"
+                for line in lines
+                if line["step"] <= first_step and not (due and line["step"] == first_step and line["split"] == "dev")
+            )
         self.file = path.open("a", encoding="utf-8")
         try:
             from torch.utils.tensorboard import SummaryWriter

@@ -99,12 +99,12 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     identity = {**task.identity, "optimizer": settings.optimizer}
     averaged = AveragedModel(task.module, multi_avg_fn=_moving_average(settings.weight_ema))
     modules = {"module": task.module, "averaged": averaged}
-    counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf}
+    counters: dict[str, Any] = {"step": 0, "minutes": 0.0, "best": math.inf, "identity": {}, "due": False}
     state = newest_state(out / LOGS) if resume and fabric.is_global_zero else None
     if fabric.world_size > 1:
         state = fabric.broadcast(state)
     if state is not None:
-        counters = load_state(state, modules, optimizer)
+        counters |= load_state(state, modules, optimizer)
         for name, value in identity.items():
             if counters["identity"].get(name) != value:
                 raise VqspeechError(f"{out}: cannot resume: the run there has another {name}; choose another --out")
@@ -115,11 +115,26 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
     share = budget.spent(first)
     finished = budget.ended(first, share)
 
-    def checkpoint(done: int) -> None:
-        counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": identity}
+    due = bool(counters.get("due"))
+
+    def checkpoint(done: int, due: bool = False) -> None:
+        counters = {"step": done, "minutes": budget.minutes, "best": best, "identity": identity, "due": due}
         save_state(out / LOGS, modules, optimizer, counters, settings.keep)
 
-    with TrainingLog(out / LOGS, first, enabled=fabric.is_global_zero) as log, Interrupt() as interrupt:
+    def evaluate(done: int) -> None:
+        nonlocal best
+        with fabric.autocast():
+            measures = task.evaluate(averaged.module)
+        log.write("dev", done, budget.minutes, measures)
+        if task.worth_saving and measures["loss"] <= best:
+            best = measures["loss"]
+            dev = {name: value for name, value in measures.items() if isinstance(value, int | float)}
+            task.save(averaged.module, {"step": done, "minutes": round(budget.minutes, 2), "dev": dev})
+        checkpoint(done)
+
+    with TrainingLog(out / LOGS, first, due, fabric.is_global_zero) as log, Interrupt() as interrupt:
+        if due and fabric.is_global_zero:
+            evaluate(first)
         batches = task.batches(first, fabric.global_rank, fabric.world_size)
         steps = itertools.takewhile(lambda _: not finished, itertools.count(first))
         if fabric.is_global_zero:
@@ -146,9 +161,9 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
 
             done, share = step + 1, budget.spent(step + 1)
             finished = budget.ended(done, share)
-            evaluate = done % settings.eval_every == 0 or finished
+            evaluating = done % settings.eval_every == 0 or finished
             stop = _of_any_rank(interrupt.signal, fabric)
-            if done % settings.log_every == 0 or evaluate or stop is not None:
+            if done % settings.log_every == 0 or evaluating or stop is not None:
                 values = _means(losses, fabric)
                 values |= {"gradient_norm": float(norm), "learning_rate": optimizer.param_groups[0]["lr"]}
                 log.write_steps(done, budget.minutes, values, task.samples_per_step)
@@ -157,16 +172,11 @@ def fit(task: Task, settings: LoopConfig, fabric: Fabric, out: Path, resume: boo
                         f"{out}: at step {done} the loss is {values['loss']:g} with a gradient of norm "
                         f"{values['gradient_norm']:g}: --resume with {task.remedy}"
                     )
-            if evaluate and fabric.is_global_zero:
-                with fabric.autocast():
-                    measures = task.evaluate(averaged.module)
-                log.write("dev", done, budget.minutes, measures)
-                if task.worth_saving and measures["loss"] <= best:
-                    best = measures["loss"]
-                    dev = {name: value for name, value in measures.items() if isinstance(value, int | float)}
-                    task.save(averaged.module, {"step": done, "minutes": round(budget.minutes, 2), "dev": dev})
-                checkpoint(done)
-            if evaluate:
+            if evaluating and fabric.is_global_zero:
+                # A scheduler may not wait for the evaluation: what was learnt is safe before.
+                checkpoint(done, due=True)
+                evaluate(done)
+            if evaluating:
                 fabric.barrier()
                 log.restart_clock(done)
             elif stop is not None and fabric.is_global_zero:

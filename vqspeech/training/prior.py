@@ -123,6 +123,8 @@ def train_prior(
     """
     if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a prior already: continue it with --resume, or choose another --out")
+    if resume and (out / WEIGHTS).exists() and not checkpoints(out / LOGS):
+        raise VqspeechError(f"{out}: has a prior, but no checkpoint to go on from; choose another --out")
     learnt, held_out = read_units(train), read_units(dev)
     for folder, units in ((train, learnt), (dev, held_out)):
         if not units.units:

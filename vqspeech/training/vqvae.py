@@ -80,9 +80,8 @@ class VQVAETask:
     def __init__(self, config: Config, model: VQVAE, speakers: tuple[str, ...], train: Crops, dev: Batch, out: Path):
         self.config, self.speakers, self.train, self.dev, self.out = config, speakers, train, dev, out
         phones = 0 if train.phones is None else len(train.phones.names)
-        self.module: nn.Module = PhoneLosses(model, phones)
-        if not config.training.phones_alone:
-            self.module = Losses(model, phones, config.training.phone_weight)
+        alone = config.training.phones_alone
+        self.module = PhoneLosses(model, phones) if alone else Losses(model, phones, config.training.phone_weight)
         self.samples_per_step = len(train.items) * train.crop
         self.identity = {"model": to_dict(config.model), "speaker table": list(speakers), "seed": config.training.seed}
 
@@ -214,6 +213,10 @@ def train(
     """
     if not resume and (checkpoints(out / LOGS) or (out / WEIGHTS).exists()):
         raise VqspeechError(f"{out}: holds a model already: continue it with --resume, or choose another --out")
+    if resume and (out / WEIGHTS).exists() and not checkpoints(out / LOGS):
+        raise VqspeechError(
+            f"{out}: has a model, but no checkpoint to go on from; choose another --out and begin with --init {out}"
+        )
     placed_at = config.model.bottleneck.start_steps
     new_codes = init is None or init_part == "decoder"
     if new_codes and config.model.bottleneck.places_codes and config.training.max_steps <= placed_at:

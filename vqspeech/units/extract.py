@@ -13,6 +13,7 @@ from vqspeech import __version__, audio
 from vqspeech.codec import Codec
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
+from vqspeech.lock import locked
 from vqspeech.parallel import Part, in_order, in_processes
 from vqspeech.progress import progress, say
 from vqspeech.units.model import model_sha256
@@ -50,6 +51,7 @@ def extract_units(
     One process has threads, as many as torch has; of several, which a data dir of minutes is not worth, each has one.
     With `part` only its utterances are encoded, and the shards stay for a call without.
 
+    Raises VqspeechError when another process is at work there, unless both do parts.
     Raises VqspeechError for the first utterance that cannot be read; with `skip_bad` such are left out, and listed in
     `units.json`. Units of another model or other data are replaced only with `force`, and so are such shards.
     """
@@ -59,9 +61,19 @@ def extract_units(
     if out.exists() and not out.is_dir():
         raise VqspeechError(f"{out}: is not a folder; name another with --out")
     if not force:
-        _keep_others(out, out, info)
+        # A run that was killed as it joined its shards has not described the units yet.
+        if (out / INFO).exists() or not shards.paths():
+            _keep_others(out, out, info)
         for first in shards.paths()[:1]:
             _keep_others(first, out, info)
+    with locked(shards.folder, shared=part is not None):
+        _extract(codec, data, shards, nj, part, skip_bad)
+        if part is None:
+            shards.join()
+
+
+def _extract(codec: Codec, data: DataDir, shards: Shards, nj: int, part: Part | None, skip_bad: bool) -> None:
+    """Write the shards that are missing."""
     ids = data.utterances
     span = range(len(ids)) if part is None else part.span(len(ids))
     missing = shards.keep(span, skip_bad)
@@ -83,8 +95,6 @@ def extract_units(
             for units, skipped in _sharded(encoded, skip_bad):
                 shards.add(first, units, skipped)
                 first += len(units) + len(skipped)
-    if part is None:
-        shards.join()
 
 
 def _most_processes(codec: Codec, data: DataDir, ids: Iterable[str]) -> int:

@@ -12,7 +12,7 @@ from vqspeech.audio import Pipe, Source
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder
-from vqspeech.units.store import INFO, join_units, read_info, read_units, write_units
+from vqspeech.units.store import INFO, UNITS, join_units, read_info, read_units, write_units
 
 
 class Shards:
@@ -54,9 +54,20 @@ class Shards:
             write_units(folder, info, units, self.data.utt2spk)
 
     def join(self) -> None:
-        """Write the units dir and remove the shards; raises VqspeechError when all utterances are bad."""
+        """Write the units dir and remove the shards.
+
+        Raises VqspeechError when all utterances are bad, and when the shards are not all utterances, each once.
+        """
         paths = self.paths()
-        skipped = {id: why for path in paths for id, why in read_info(path / INFO)["skipped"].items()}
+        found = {path: read_info(path / INFO)["skipped"] for path in paths}
+        skipped = {id: why for own in found.values() for id, why in own.items()}
+        end = 0
+        for path in paths:
+            end += (_lines(path / UNITS) + len(found[path])) if int(path.name) == end else 0
+        if end != len(self.data.utterances):
+            raise VqspeechError(
+                f"{self.folder}: has no units from utterance {end} on: another process was at work there"
+            )
         if len(skipped) < len(self.data.wavs):
             join_units(self.out, {**self.info, "skipped": skipped}, paths)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -81,6 +92,11 @@ class Shards:
         facts = {key: value for key, value in self.info.items() if key not in ("model", "data")}
         recordings = [(id, *_state(self.data.wavs[id])) for id in ids]
         return hashlib.sha256(repr((facts, recordings)).encode()).hexdigest()
+
+
+def _lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
 
 
 def _state(source: Source) -> tuple[object, ...]:

@@ -35,7 +35,11 @@ class Units:
 def write_units(
     folder: Path, info: dict[str, Any], units: dict[str, np.ndarray], speakers: Mapping[str, str] | None = None
 ) -> None:
-    """Write a units dir, sorted by utterance; each file appears as a whole, `units.json` last."""
+    """Write a units dir, sorted by utterance; each file appears as a whole, `units.json` last.
+
+    What described other units there goes first: without it a folder is no units dir.
+    """
+    (folder / INFO).unlink(missing_ok=True)
     if not speakers:
         (folder / SPEAKERS).unlink(missing_ok=True)  # of other units
     else:
@@ -48,7 +52,8 @@ def write_units(
 
 
 def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> None:
-    """Write the units dir that the units dirs of consecutive utterances make together, in little memory."""
+    """Write as `write_units` does what the units dirs of consecutive utterances make together, in little memory."""
+    (folder / INFO).unlink(missing_ok=True)
     for name in (SPEAKERS, UNITS):
         with atomic_write(folder / name, "wb") as whole:
             for part in parts:
