@@ -35,6 +35,7 @@ from submitit.slurm.slurm import SlurmInfoWatcher, SlurmJob
 POLL = 0.2  # seconds between looks at the logs
 NOTE_EVERY = 30.0  # seconds between lines where there is no terminal to redraw one on
 TAIL = 15  # lines of a failed job's log
+MOST_TIMEOUTS = 10_000
 UNLIMITED = 100 * 365 * 24 * 60  # minutes; submitit always wants a limit
 LATE = 5.0  # seconds that a result may come after the end of its job
 GRACE = 20.0  # seconds that jobs on this machine have to end after SIGTERM; Slurm gives its own 30
@@ -283,7 +284,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def make_executor(options: argparse.Namespace, folder: Path) -> submitit.AutoExecutor:
     """A submitit executor that keeps its files in `folder`."""
-    executor = submitit.AutoExecutor(folder=folder, cluster=options.cluster)
+    # Training of days on a partition of hours: each time it goes on from its checkpoint.
+    executor = submitit.AutoExecutor(folder=folder, cluster=options.cluster, slurm_max_num_timeout=MOST_TIMEOUTS)
     minutes = options.time if options.cluster == "slurm" else UNLIMITED
     executor.update_parameters(
         name="vqspeech", timeout_min=minutes, gpus_per_node=options.gpu, cpus_per_task=options.threads
@@ -295,8 +297,6 @@ def make_executor(options: argparse.Namespace, folder: Path) -> submitit.AutoExe
             slurm_mem=options.mem,
             slurm_partition=options.partition,
             slurm_array_parallelism=options.max_jobs_run,
-            # Training of days on a partition of hours: each time it goes on from its checkpoint.
-            slurm_max_num_timeout=10_000,
         )
     return executor
 

@@ -1,9 +1,12 @@
+import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import ROOT
 
@@ -116,3 +119,17 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def test_a_job_on_slurm_may_run_out_of_time_as_often_as_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("run_job", RUN_JOB[1])
+    run_job = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(run_job)
+    # As on a machine that has Slurm.
+    monkeypatch.setattr(run_job.submitit.SlurmExecutor, "affinity", classmethod(lambda cls: 2))
+    options = run_job.parse(["--cluster", "slurm", str(tmp_path / "log"), "true"])
+    executor = run_job.make_executor(options, tmp_path / "jobs")
+    # submitit's own limit is three.
+    assert executor._executor.max_num_timeout > 1000

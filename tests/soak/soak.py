@@ -39,6 +39,7 @@ from tests.tiny import save_tiny_model, tiny_config  # noqa: E402
 from vqspeech import audio  # noqa: E402
 from vqspeech.settings import to_dict  # noqa: E402
 from vqspeech.training.checkpoint import newest_state  # noqa: E402
+from vqspeech.units import extract  # noqa: E402
 
 SPEAKERS = ("x01", "x02")
 TRAIN = "train --config {config}.yaml --train data --dev data --out out --accelerator cpu --resume"
@@ -134,7 +135,10 @@ def trials(fault: Fault, work: Path, draw: random.Random) -> Iterator[bool]:
         process = start(fault.command, place)
         time.sleep(draw.uniform(0, seconds))
         os.killpg(process, fault.by)
-        os.waitpid(process, 0)
+        _, status = os.waitpid(process, 0)
+        # A command that had ended by then was not disturbed.
+        if os.waitstatus_to_exitcode(status) != (143 if fault.by == signal.SIGTERM else -fault.by):
+            continue
         survived = run(fault.command, place) == 0 and results(place, fault) == wanted
         if not survived:
             place.rename(work / f"lost-{time.time_ns()}")
@@ -170,12 +174,14 @@ def recipe_trials(work: Path, draw: random.Random) -> Iterator[bool]:
     assert begin(whole).wait() == 0, (whole / "log").read_text()
     seconds = time.monotonic() - began
     wanted = outcome(whole)
+    assert wanted
     while True:
         place = clone(work / "trial")
         process = begin(place)
         time.sleep(draw.uniform(0, seconds))
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process.wait() != -signal.SIGKILL:
+            continue
         survived = begin(place).wait() == 0 and outcome(place) == wanted
         if not survived:
             place.rename(work / f"lost-{time.time_ns()}")
@@ -191,6 +197,7 @@ def main() -> int:
     options = parser.parse_args()
     wanted = [name.strip() for name in options.faults.split(";")]
     torch.set_num_threads(1)
+    extract.SHARD_UTTERANCES = 5  # so that kills leave some of them behind
     work = Path(tempfile.mkdtemp(prefix="vqspeech-soak-"))
     kinds: dict[str, Callable[[Path, random.Random], Iterator[bool]]] = {
         name: lambda place, draw, fault=fault: trials(fault, place, draw) for name, fault in FAULTS.items()
