@@ -83,8 +83,8 @@ def flush_names(folder: Path) -> None:
 
 def check_id(id: str) -> str:
     """Return `id` if it is safe as a file name and as a key of a Kaldi file, else raise VqspeechError."""
-    unsafe = not id or id[0] in "-." or "/" in id or ".." in id or " " in id or not id.isprintable()
-    if unsafe:
+    text = isinstance(id, str) and id.isprintable()
+    if not text or not id or id[0] in "-." or "/" in id or ".." in id or " " in id:
         raise VqspeechError(
             f"unsafe id {id!r}: an id holds no '/', no '..' and no white space, and starts with no '-' or '.'"
         )

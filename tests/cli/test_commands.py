@@ -483,6 +483,8 @@ def test_units_and_back(run: Run, model: Path, tmp_path: Path):
         assert run("decode", *again)[0] == 0
         assert Path(f"{format}-wavs/x01/x02_000.wav").read_bytes() == Path("wavs/x01/x02_000.wav").read_bytes()
 
+    assert run("decode", *arguments, "--speaker", "source")[0] == 0
+    Path("units/utt2spk").unlink()
     code, _, err = run("decode", *arguments, "--speaker", "source")
     assert code == 2
     assert "--speaker source needs --data DIR" in one_line(err)

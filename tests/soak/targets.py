@@ -485,7 +485,7 @@ TARGETS = {
     "kaldi-ark": _export("kaldi-ark", "units.ark"),
     "ctm": _export("ctm", "units.ctm"),
     "espnet": _export("espnet", "text.ts.km40", "text.rm.km40"),
-    "fairseq": _export("fairseq", "ids.txt", "units.km"),
+    "fairseq": _export("fairseq", "ids.txt", "0.km", "0.tsv"),
     "gslm": _export("gslm", "units.txt"),
     "lhotse": _export("lhotse", "cuts.jsonl", "arrays/a-1/a-1.npy", "arrays/a-2/a-2.npy", "cuts.jsonl.gz"),
     "jsonl": _export("jsonl", "units.jsonl"),

@@ -17,7 +17,7 @@ from tests.speech import make_data_dir
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.units.formats import FORMATS, base, tables
-from vqspeech.units.store import Units, read_units
+from vqspeech.units.store import Units, read_units, write_units
 from vqspeech.units.tokens import expanded, kept, merged
 from vqspeech.units.transfer import export_units, import_units, read_units_or_export
 
@@ -119,8 +119,8 @@ def test_espnet_by_hand(tmp_path: Path, units: Units) -> None:
 def test_fairseq_as_its_hubert_dataset_reads_it(tmp_path: Path, units: Units, data: DataDir) -> None:
     folder = tmp_path / "out"
     export_units(units, "fairseq", folder, data=data)
-    root, *lines = (folder / "units.tsv").read_text().splitlines()
-    labels = (folder / "units.km").read_text().splitlines()
+    root, *lines = (folder / f"{folder.name}.tsv").read_text().splitlines()
+    labels = (folder / f"{folder.name}.km").read_text().splitlines()
     known = {line.split()[0] for line in (folder / "dict.km.txt").read_text().splitlines()}
     assert len(lines) == len(labels) == len(units.units)
     for line, row in zip(lines, labels, strict=True):
@@ -194,7 +194,7 @@ def test_a_unit_that_the_model_does_not_have_is_named(tmp_path: Path, units: Uni
 @pytest.mark.parametrize("format", FORMATS)
 def test_damage_is_told_in_a_line(tmp_path: Path, units: Units, data: DataDir, format: str) -> None:
     export_units(units, format, tmp_path / "out", data=data)
-    names = {"fairseq": "units.km", "lhotse": "cuts.jsonl.gz", "espnet": "text.ts.km16", "kaldi-ark": "units.ark"}
+    names = {"fairseq": "out.km", "lhotse": "cuts.jsonl.gz", "espnet": "text.ts.km16", "kaldi-ark": "units.ark"}
     path = tmp_path / "out" / names.get(format, "units.txt")
     path = path if path.exists() else next((tmp_path / "out").glob("units.[!j]*"), tmp_path / "out/units.jsonl")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] + b"\nx|")
@@ -239,7 +239,7 @@ def test_a_description_of_no_format_is_refused(tmp_path: Path, units: Units, cha
 
 def test_brackets_without_end_are_damage(tmp_path: Path, units: Units) -> None:
     export_units(units, "jsonl", tmp_path / "out")
-    (tmp_path / "out/units.jsonl").write_text("[" * 100_000)
+    (tmp_path / "out/units.jsonl").write_text("[" * 100_000 + "\n")
     with pytest.raises(VqspeechError, match="out: damaged"):
         import_units(tmp_path / "out")
 
@@ -312,7 +312,7 @@ def test_only_an_earlier_export_is_replaced_and_only_by_force(tmp_path: Path, un
     with pytest.raises(VqspeechError, match="exists already"):
         export_units(units, "jsonl", out)
     export_units(units, "jsonl", out, force=True)
-    assert sorted(path.name for path in out.iterdir()) == ["units.json", "units.jsonl"]
+    assert sorted(path.name for path in out.iterdir()) == ["units.json", "units.jsonl", "utt2spk"]
     # What is refused leaves the earlier one as it was.
     with pytest.raises(VqspeechError, match="leave out --dedup"):
         export_units(units, "fairseq", out, merge=True, force=True)
@@ -441,4 +441,35 @@ def test_what_unfolds_beyond_measure_is_refused_before_memory_is_taken(
     export_units(units, format, tmp_path / "out")
     bomb(tmp_path / "out")
     with little_memory(2**27), pytest.raises(VqspeechError, match=message):
+        import_units(tmp_path / "out")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_speakers_come_back_and_what_is_cut_short_does_not(
+    tmp_path: Path, units: Units, data: DataDir, format: str
+) -> None:
+    speakers = {id: f"s{number % 2}" for number, id in enumerate(sorted(units.units))}
+    export_units(Units(units.info, units.units, speakers), format, tmp_path / "out", data=data)
+    assert import_units(tmp_path / "out").speakers == speakers
+
+
+@pytest.mark.parametrize("name", ["kaldi-text", "gslm", "jsonl", "ctm"])
+def test_a_file_cut_at_a_line_or_within_is_damage(tmp_path: Path, units: Units, name: str) -> None:
+    write_units(tmp_path / "units", units.info, units.units)
+    export_units(read_units(tmp_path / "units"), name, tmp_path / "out")
+    path = next(path for path in (tmp_path / "out").glob("units.*") if path.suffix != ".json")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2])
+    with pytest.raises(VqspeechError, match=r"units.*: cut short: the last line has no end"):
+        import_units(tmp_path / "out")
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    with pytest.raises(VqspeechError, match=r"out: damaged: holds \d+ (utterances|frames), its units.json tells of"):
+        import_units(tmp_path / "out")
+
+
+def test_labels_of_another_recording_are_damage(tmp_path: Path, units: Units, data: DataDir) -> None:
+    export_units(units, "fairseq", tmp_path / "out", data=data)
+    lines = (tmp_path / "out/out.km").read_text().splitlines(keepends=True)
+    (tmp_path / "out/out.km").write_text(lines[0].rstrip() + " 1 1 1\n" + "".join(lines[1:]))
+    with pytest.raises(VqspeechError, match=r"out\.km:1: \d+ labels for \d+ samples of utterance"):
         import_units(tmp_path / "out")

@@ -30,7 +30,7 @@ def decode(
         speaker: a voice of the model, several parted by commas, or `source`, the utterance's own speaker
         out: folder for the wavs
         model: model folder (default: $VQSPEECH_MODEL)
-        data: data directory that says who spoke each utterance; --speaker source needs it
+        data: data directory that says who spoke each utterance, for --speaker source, where the units do not tell
         utterances: how many utterances, evenly spread, or a file with an id a line (default: all)
         temperature: 1 samples as the model learned to, lower is cleaner and duller, 0 takes the likeliest (default: the
             one that suited the model best on dev speech)
@@ -46,8 +46,6 @@ def decode(
     """
     folder = find_model(model)
     voices = speaker.split(",")
-    if "source" in voices and data is None:
-        raise UsageError("--speaker source needs --data DIR, the data directory that says who spoke")
     import vqspeech
     from vqspeech.data.kaldi import read_data_dir
     from vqspeech.units.model import check_model
@@ -55,6 +53,9 @@ def decode(
     from vqspeech.units.transfer import read_units_or_export
 
     stored = read_units_or_export(units)
+    speakers = read_data_dir(data).utt2spk if data else stored.speakers
+    if "source" in voices and not speakers:
+        raise UsageError("--speaker source needs --data DIR, the data directory that says who spoke")
     codec = vqspeech.load(folder, sampler=sampler)
     check_model(codec, stored.info, units)
     resynthesise(
@@ -62,7 +63,7 @@ def decode(
         {id: stored.units[id] for id in choose(stored.units, utterances)},
         voices,
         out,
-        utt2spk=read_data_dir(data).utt2spk if data else None,
+        utt2spk=speakers,
         temperature=temperature,
         seed=seed,
         force=force,

@@ -85,7 +85,7 @@ def choose(ids: Iterable[str], wanted: str | None) -> list[str]:
     if wanted.isdecimal():
         count = min(int(wanted), len(known))
         return [known[index * len(known) // count] for index in range(count)]
-    named = [line.split()[0] for line in read_lines(Path(wanted)) if line.strip()]
+    named = [line.split()[0] for line in read_lines(Path(wanted), by_hand=True) if line.strip()]
     for id in named:
         if id not in known:
             raise VqspeechError(f"{wanted}: there are no units of utterance {id!r}{did_you_mean(id, known)}")

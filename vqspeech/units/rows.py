@@ -58,7 +58,7 @@ def checked(rows: Iterable[Row], count: int, called: str = "unit") -> Iterator[R
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read lines `utterance 12 12 5 ...`; raises VqspeechError for an empty one."""
+    """Read lines `utterance 12 12 5 ...`; raises VqspeechError for an empty one, and for a last one without its end."""
     for number, line in enumerate(_lines(path), 1):
         where = f"{path}:{number}"
         if not line.strip():
@@ -67,14 +67,19 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield Row(where, id, units)
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file; raises VqspeechError naming the line that is none, and OSError."""
-    return list(_lines(path))
+def read_lines(path: Path, by_hand: bool = False) -> list[str]:
+    """The lines of a UTF-8 text file; raises VqspeechError naming the line that is none, and OSError.
+
+    The last one has to have its end, without which it may be cut short, unless the file may be written by hand.
+    """
+    return list(_lines(path, by_hand))
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path, by_hand: bool = False) -> Iterator[str]:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
+            if not by_hand and not line.endswith(b"\n"):
+                raise VqspeechError(f"{path}:{number}: cut short: the last line has no end")
             try:
                 yield line.decode("utf-8").rstrip("\r\n")
             except UnicodeDecodeError as error:

@@ -18,6 +18,7 @@ from vqspeech.units.rows import checked, read_lines, read_rows
 UNITS = "units.txt"
 INFO = "units.json"
 SPEAKERS = "utt2spk"
+COUNTS = ("utterances", "frames")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Units:
     """A units dir in memory."""
 
     info: dict[str, Any]
-    """codes (K), hop (samples), sample_rate, rate (Hz), model, model_sha256, data, vqspeech, skipped."""
+    """codes (K), hop (samples), sample_rate, rate (Hz), model, model_sha256, data, vqspeech, skipped; utterances and
+    frames, how many there are."""
     units: dict[str, np.ndarray]
     """Utterance to `[N]` int64, frame-synchronous, 0-based, runs kept."""
     speakers: dict[str, str] = field(default_factory=dict)
@@ -43,12 +45,17 @@ def write_units(
     if not speakers:
         (folder / SPEAKERS).unlink(missing_ok=True)  # of other units
     else:
-        with atomic_write(folder / SPEAKERS) as file:
-            file.writelines(f"{id} {speakers[id]}\n" for id in sorted(units, key=str.encode) if id in speakers)
+        write_speakers(folder, {id: speakers[id] for id in units if id in speakers})
     with atomic_write(folder / UNITS) as file:
         for id in sorted(units, key=str.encode):
             file.write(f"{id} {' '.join(map(str, units[id].tolist()))}\n")
-    _write_info(folder, info)
+    _write_info(folder, {**info, "utterances": len(units), "frames": sum(map(len, units.values()))})
+
+
+def write_speakers(folder: Path, speakers: Mapping[str, str]) -> None:
+    """Write `utt2spk`, sorted by utterance."""
+    with atomic_write(folder / SPEAKERS) as file:
+        file.writelines(f"{id} {speakers[id]}\n" for id in sorted(speakers, key=str.encode))
 
 
 def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> None:
@@ -59,15 +66,25 @@ def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> Non
             for part in parts:
                 with (part / name).open("rb") as file:
                     shutil.copyfileobj(file, whole)
-    _write_info(folder, info)
+    found = [read_info(part / INFO) for part in parts]
+    _write_info(folder, {**info, **{name: sum(one[name] for one in found) for name in COUNTS}})
 
 
 def read_units(folder: Path) -> Units:
     """Read a units dir; raises VqspeechError naming file and line of what is wrong in it."""
     info = read_units_info(folder)
     units = {row.id: row.units for row in checked(read_rows(folder / UNITS), info["codes"])}
+    check_whole(units, info, folder)
     utt2spk = folder / SPEAKERS
     return Units(info, units, Table.read(utt2spk).rows if utt2spk.exists() else {})
+
+
+def check_whole(units: Mapping[str, np.ndarray], info: Mapping[str, Any], folder: Path) -> None:
+    """Raise VqspeechError when there are more or fewer units than their description tells of, if it does."""
+    found = {"utterances": len(units), "frames": sum(map(len, units.values()))}
+    for name, count in found.items():
+        if info.get(name, count) != count:
+            raise VqspeechError(f"{folder}: damaged: holds {count} {name}, its {INFO} tells of {info[name]}")
 
 
 def read_units_info(folder: Path) -> dict[str, Any]:
@@ -89,7 +106,7 @@ def _write_info(folder: Path, info: dict[str, Any]) -> None:
 
 def read_info(path: Path) -> dict[str, Any]:
     """What units are, from `units.json`; raises VqspeechError with file and line, and OSError."""
-    text = "\n".join(read_lines(path))
+    text = "\n".join(read_lines(path, by_hand=True))
     try:
         info = json.loads(text)
     except json.JSONDecodeError as error:

@@ -11,13 +11,14 @@ import soundfile
 
 from vqspeech.audio import file_of
 from vqspeech.data.kaldi import DataDir
+from vqspeech.data.table import Table
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder
 from vqspeech.units.bpe import MODEL, Bpe, read_bpe
 from vqspeech.units.formats import FORMATS, HOLD_UNITS, Audio, Export
 from vqspeech.units.formats.base import write_rows
 from vqspeech.units.rows import LONGEST_RUN, MOST_FRAMES, Row, checked, read_rows
-from vqspeech.units.store import INFO, Units, read_info, read_units
+from vqspeech.units.store import INFO, SPEAKERS, Units, check_whole, read_info, read_units, write_speakers
 from vqspeech.units.tokens import Tokens, expanded, kept, merged
 
 DURATIONS = "durations.txt"
@@ -39,6 +40,7 @@ def export_units(
     nothing else ever is.
     Raises VqspeechError when `out` is there already, and for an utterance whose audio is missing or has another length.
     """
+    out = out.resolve()
     earlier = _earlier_export(out, force)
     rows = {id: tokens_of(units.units[id], merge) for id in sorted(units.units, key=str.encode)}
     info = {**units.info, "merged": merge, "format": format}
@@ -50,7 +52,10 @@ def export_units(
     shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed
     place = beside if earlier else out
     with atomic_folder(place) as folder:
-        FORMATS[format].write(export, folder, out.resolve())
+        FORMATS[format].write(export, folder, out)
+        if units.speakers:
+            # Few formats have room for them.
+            write_speakers(folder, {id: units.speakers[id] for id in rows if id in units.speakers})
         if merge:
             # Most formats have no room for it.
             write_rows(folder / DURATIONS, ((id, row.durations) for id, row in rows.items()))
@@ -87,6 +92,9 @@ def import_units(folder: Path) -> Units:
         raise
     except Exception as error:  # zip, gzip, NumPy, Arrow and JSON each have errors of their own for damage
         raise VqspeechError(f"{folder}: damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+    check_whole(units, info, folder)
+    if (folder / SPEAKERS).exists():
+        speakers = {id: speaker for id, speaker in Table.read(folder / SPEAKERS).rows.items() if id in units} | speakers
     return Units({key: value for key, value in info.items() if key not in ("merged", "bpe")}, units, speakers)
 
 

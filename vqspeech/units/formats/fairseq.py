@@ -11,9 +11,9 @@ from vqspeech.units.rows import Row, read_lines
 
 
 class Fairseq:
-    """`units.tsv` (audio and its samples), `units.km` (labels, a line for each), `dict.km.txt`; `ids.txt` is ours.
+    """`SPLIT.tsv` (audio and its samples), `SPLIT.km` (labels, a line for each), `dict.km.txt`; `ids.txt` is ours.
 
-    Labels are never merged: fairseq holds their number against the audio's length.
+    The split is named after the folder. Labels are never merged: fairseq holds their number against the audio's length.
     """
 
     def write(self, export: Export, folder: Path, home: Path) -> None:
@@ -33,20 +33,28 @@ class Fairseq:
         paths = {id: str(export.audio[id].path.resolve()) for id in export.tokens}
         root = os.path.commonpath([os.path.dirname(path) for path in paths.values()])
         rows = (f"{os.path.relpath(path, root)}\t{export.audio[id].samples}" for id, path in paths.items())
-        write_lines(folder / "units.tsv", (root, *rows))
+        write_lines(folder / f"{home.name}.tsv", (root, *rows))
         write_lines(
-            folder / "units.km", (" ".join(map(str, tokens.units.tolist())) for tokens in export.tokens.values())
+            folder / f"{home.name}.km", (" ".join(map(str, tokens.units.tolist())) for tokens in export.tokens.values())
         )
         write_lines(folder / "dict.km.txt", (f"{unit} 1" for unit in range(export.info["codes"])))
         write_lines(folder / "ids.txt", export.tokens)
 
     def read(self, folder: Path, info: dict[str, Any]) -> Iterator[Row]:
         """As `Format.read`."""
-        ids, labels = read_lines(folder / "ids.txt"), read_lines(folder / "units.km")
-        if len(ids) != len(labels):
-            raise VqspeechError(f"{folder}: {len(labels)} lines in units.km for {len(ids)} in ids.txt")
-        for number, (id, line) in enumerate(zip(ids, labels, strict=True), 1):
-            yield Row(f"{folder / 'units.km'}:{number}", id, line.split())
+        splits = sorted(folder.glob("*.km"))
+        if len(splits) != 1:
+            raise VqspeechError(f"{folder}: {len(splits)} files *.km, where one is needed")
+        path = splits[0]
+        ids, labels, audio = (read_lines(file) for file in (folder / "ids.txt", path, path.with_suffix(".tsv")))
+        if not len(ids) == len(labels) == len(audio) - 1:
+            counts = f"{len(labels)} lines in {path.name}, {len(ids)} in ids.txt"
+            raise VqspeechError(f"{folder}: {counts}, and {len(audio) - 1} recordings")
+        for number, (id, line, recording) in enumerate(zip(ids, labels, audio[1:], strict=True), 1):
+            units, samples = line.split(), recording.rpartition("\t")[2]
+            if not samples.isdecimal() or abs(len(units) - int(samples) / info["hop"]) > 1:
+                raise VqspeechError(f"{path}:{number}: {len(units)} labels for {samples} samples of utterance {id}")
+            yield Row(f"{path}:{number}", id, units)
 
 
 class Gslm:

@@ -61,6 +61,8 @@ class KaldiArk:
             if marker != b"\0B" or size != 4 or not 0 <= count <= (len(data) - at) // 5:
                 raise VqspeechError(f"{path}: utterance {id}: damaged: not a binary vector of int32")
             numbers = np.frombuffer(data, np.dtype([("size", "i1"), ("value", "<i4")]), count, at)
+            if (numbers["size"] != 4).any():
+                raise VqspeechError(f"{path}: utterance {id}: damaged: not a binary vector of int32")
             yield Row(str(path), id, numbers["value"].astype(np.int64))
             at += 5 * count
 

@@ -60,9 +60,13 @@ class JsonLines:
         path = folder / "units.jsonl"
         for number, line in enumerate(read_lines(path), 1):
             try:
-                yield _row(f"{path}:{number}", json.loads(line))
+                row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise VqspeechError(f"{path}:{number}: not JSON: {error.msg}") from error
+            try:
+                yield _row(f"{path}:{number}", row)
+            except (KeyError, TypeError, AttributeError) as error:
+                raise VqspeechError(f"{path}:{number}: expected an object with id, units and durations") from error
 
 
 class Parquet:
