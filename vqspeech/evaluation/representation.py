@@ -105,7 +105,7 @@ def measure_phones(
         ours = heard(own, train, progress(learnt, f"phones, {name}", unit="utt"))
         theirs = heard(own, test, scored)
         spoken = [is_speech(phones) for phones in theirs.labels]
-        _check_phone_sets(ours.labels, theirs.labels)
+        check_phone_sets(ours.labels, theirs.labels)
         pairs = (
             (unit_boundaries(row, speech, frame_seconds), true)
             for row, speech, true in zip(theirs.codes, spoken, theirs.boundaries, strict=True)
@@ -127,7 +127,8 @@ def measure_phones(
     }
 
 
-def _check_phone_sets(*sides: Sequence[np.ndarray]) -> None:
+def check_phone_sets(*sides: Sequence[np.ndarray]) -> None:
+    """Raise CannotMeasure when the labels `[N]` of two sides share no phone, which would score as nothing right."""
     train, test = ({phone for row in side for phone in np.unique(row[is_speech(row)])} for side in sides)
     if train and test and not train & test:
         names = (" ".join(sorted(side)[:4]) for side in (train, test))

@@ -7,10 +7,13 @@ import numpy as np
 
 from vqspeech import audio
 from vqspeech.data.kaldi import read_data_dir
-from vqspeech.data.labels import Phone, read_labels
+from vqspeech.data.labels import SILENCES, Phone, read_labels
 from vqspeech.errors import VqspeechError
 from vqspeech.evaluation.selection import by_hash
 from vqspeech.progress import say
+
+TRIMMED = 2.0
+"""Seconds after the trimmed audio in which an aligner may still find a phone; beyond, labels are of something else."""
 
 
 class Speech:
@@ -63,10 +66,21 @@ class Speech:
         labels = {}
         for utterance, _ in self.read(utterances):
             try:
-                labels[utterance] = read_labels(self.data.labels[utterance])
+                labels[utterance] = self._labels_of(utterance)
             except VqspeechError as error:
                 self._skip(utterance, error)
         return labels
+
+    def _labels_of(self, utterance: str) -> list[Phone]:
+        path = self.data.labels[utterance]
+        phones = read_labels(path)
+        spoken = [phone.end for phone in phones if phone.phone not in SILENCES]
+        end = self.data.utt2offset.get(utterance, 0.0) + self.data.utt2dur[utterance]
+        if spoken and spoken[-1] > end + TRIMMED:
+            raise VqspeechError(
+                f"{path}: its last phone ends at {spoken[-1]:.1f} s, the speech of {utterance} at {end:.1f} s"
+            )
+        return phones
 
     def _skip(self, utterance: str, error: VqspeechError) -> None:
         if not self.skip_bad:
