@@ -47,8 +47,8 @@ def test_what_is_no_label_is_named_by_file_and_line(tmp_path, text, line):
 
 
 def test_another_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(VqspeechError, match=r"\.phn and \.lab"):
-        read_labels(write(tmp_path / "a.TextGrid", ""))
+    with pytest.raises(VqspeechError, match=r"\.phn, \.lab, \.TextGrid"):
+        read_labels(write(tmp_path / "a.txt", ""))
 
 
 @pytest.mark.parametrize(

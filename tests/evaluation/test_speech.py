@@ -21,7 +21,7 @@ def test_labels_of_something_longer_are_named(tmp_path: Path) -> None:
     write_data_dir(replace(data, path=tmp_path / "data", labels=labels))
     speech = Speech(tmp_path / "data", 16000)
     assert [phone.phone for phone in speech.labels(["a_000"])["a_000"]] == ["a", "sil"]
-    with pytest.raises(VqspeechError, match=r"a_001\.phn: its last phone ends at 8000\.0 s, the speech of a_001 at 0\.5 s"):
+    with pytest.raises(VqspeechError, match=r"a_001\.phn: its last phone ends at 8000\.0 s, .* a_001 at 0\.5 s"):
         speech.labels(["a_001"])
 
 

@@ -256,6 +256,9 @@ def _read_librispeech(folder: Path) -> object:
 def _make_labels(place: Path) -> None:
     _write(place / "0/a.lab", "0 1000000 x^x-sil+a=b@1\n1000000 2000000 a\n")
     _write(place / "1/a.phn", "0.0 0.25 SIL\n0.25 0.5 AH0\n\n0.5 1e0 +SPN+\n")
+    head = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n1\n<exists>\n2\n'
+    tiers = '"TextTier"\n"a"\n0\n1\n1\n0.5\n"x"\n"IntervalTier"\n"phones"\n0\n1\n2\n0\n0.5\n""\n0.5\n1\n"AH ""0"\n'
+    _write(place / "2/a.TextGrid", head + tiers)
 
 
 def _read_labels(folder: Path) -> None:
@@ -479,7 +482,7 @@ TARGETS = {
     "data dir": Target((*KALDI, "a.wav", "a.lab", "a-1.tar"), _make_data, _read_data),
     "manifest": Target(("manifest.tsv",), _make_manifest, _read_manifest),
     "librispeech": Target(("1/2/1-2.trans.txt", "SPEAKERS.TXT"), _make_librispeech, _read_librispeech),
-    "labels": Target(("a.lab", "a.phn"), _make_labels, _read_labels),
+    "labels": Target(("a.lab", "a.phn", "a.TextGrid"), _make_labels, _read_labels),
     "units dir": Target(("units.json", "units.txt", "utt2spk"), _make_units, _read_units),
     "kaldi-text": _export("kaldi-text", "units.txt"),
     "kaldi-ark": _export("kaldi-ark", "units.ark"),

@@ -37,7 +37,7 @@ def prepare(
         download: fetch VCTK 0.92 (11 GB) into this folder, going on where an earlier try stopped, and read it
         download_sha256: refuse a downloaded archive of another SHA-256 (default: the known one)
         mic: which of VCTK 0.92's two microphones, mic1 or mic2
-        labels: folder of phone labels, <utterance>.lab or .phn, where the corpus has none of its own
+        labels: folder of phone labels, <utterance>.lab, .phn or .TextGrid, where the corpus has none of its own
         nj: processes at once
         part: J/N, write the audio of the J-th of N parts of --corpus alone; when all have been written the same command
             without it does the rest

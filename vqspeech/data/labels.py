@@ -2,17 +2,20 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from vqspeech.data.textgrid import read_textgrid
 from vqspeech.data.utterance import read_lines
 from vqspeech.errors import VqspeechError
 
 # One unit of an HTS label is 100 ns.
 UNITS_PER_SECOND = {".phn": 1.0, ".lab": 1e7}
+TEXTGRID = ".TextGrid"
+SUFFIXES = (*UNITS_PER_SECOND, TEXTGRID)
 
 # How the phone sets of TIMIT, ARPAbet, MFA, HTS/Festival, Kaldi and espeak-ng write silence and noise.
 SILENCES = frozenset(
@@ -30,30 +33,38 @@ class Phone:
 
 
 def read_labels(path: Path) -> list[Phone]:
-    """Read `.phn` (`START END PHONE`, in seconds) or `.lab` (HTS, in units of 100 ns).
+    """Read `.phn` (`START END PHONE`, in seconds), `.lab` (HTS, in units of 100 ns) or the phones of a `.TextGrid`.
 
     Of a full-context HTS label the phone in its middle is taken; names are as `plain_phone` writes them. Raises
     VqspeechError with file and line for a line that is no label, a phone that does not last, and phones that overlap.
     """
-    if path.suffix not in UNITS_PER_SECOND:
-        raise VqspeechError(f"{path}: phone labels are read from {' and '.join(UNITS_PER_SECOND)} files")
+    if path.suffix not in SUFFIXES:
+        raise VqspeechError(f"{path}: phone labels are read from {', '.join(SUFFIXES)} files")
     phones: list[Phone] = []
+    for where, start, end, name in _intervals(path) if path.suffix == TEXTGRID else _rows(path):
+        if not (phones[-1].end if phones else 0.0) <= start < end < math.inf:
+            raise VqspeechError(f"{where}: a phone from {start:g} to {end:g} s overlaps or does not last")
+        phones.append(Phone(start, end, plain_phone(name)))
+    return phones
+
+
+def _rows(path: Path) -> Iterator[tuple[str, float, float, str]]:
+    """Place in the file, start and end in seconds, and phone of each line."""
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         start, end, name, *_ = [*line.split(), "", "", ""]
+        seconds = UNITS_PER_SECOND[path.suffix]
         try:
-            phone = Phone(
-                float(start) / UNITS_PER_SECOND[path.suffix],
-                float(end) / UNITS_PER_SECOND[path.suffix],
-                plain_phone(_middle_phone(name)),
-            )
+            yield f"{path}:{number}", float(start) / seconds, float(end) / seconds, _middle_phone(name)
         except ValueError:
             raise VqspeechError(f"{path}:{number}: no label of the form START END PHONE") from None
-        if not (phones[-1].end if phones else 0.0) <= phone.start < phone.end < math.inf:
-            raise VqspeechError(f"{path}:{number}: a phone from {start} to {end} overlaps or does not last")
-        phones.append(phone)
-    return phones
+
+
+def _intervals(path: Path) -> Iterator[tuple[str, float, float, str]]:
+    for number, (start, end, name) in enumerate(read_textgrid(path), start=1):
+        # Nothing is said in an interval without a name.
+        yield f"{path}, interval {number}", start, end, name.strip() or "sil"
 
 
 def frame_labels(phones: Sequence[Phone], frames: int, frame_seconds: float, offset: float = 0.0) -> np.ndarray:
@@ -78,13 +89,13 @@ def find_labels(folder: Path) -> dict[str, Path]:
     mono = folder / "lab" / "mono"
     found: dict[str, Path] = {}
     for path in sorted((mono if mono.is_dir() else folder).rglob("*")):
-        if path.suffix not in UNITS_PER_SECOND:
+        if path.suffix not in SUFFIXES:
             continue
         if path.stem in found:
             raise VqspeechError(f"{path}: a second label file of {path.stem}, beside {found[path.stem]}")
         found[path.stem] = path
     if not found:
-        raise VqspeechError(f"{folder}: holds no phone labels ({' or '.join(UNITS_PER_SECOND)} files)")
+        raise VqspeechError(f"{folder}: holds no phone labels ({' or '.join(SUFFIXES)} files)")
     return found
 
 
