@@ -26,8 +26,9 @@ ENCODE_SECONDS = 2.0
 for the processor's cache, large enough that the context costs little."""
 LIVE_SECONDS = 0.064
 """A live conversion waits for so much and speaks it at a time: enough that a call costs little beside its work."""
-STREAMS = 64
-"""Utterances, or parts of one, that are decoded at once."""
+GPU_STREAMS = 64
+CORE_STREAMS = 8
+"""Utterances decoded at once, on a GPU and by each core: more gain nothing, and all last as long as the longest."""
 
 Heard = Callable[[float], None]
 
@@ -136,8 +137,8 @@ class Codec:
         # Neighbours in length share a batch, so that little is decoded past an utterance's end.
         order = sorted(range(len(arrays)), key=lambda i: len(arrays[i]))
         work, done = sum(map(len, arrays)), 0
-        for start in range(0, len(order), STREAMS):
-            chosen = order[start : start + STREAMS]
+        for start in range(0, len(order), self.streams):
+            chosen = order[start : start + self.streams]
             frames = [self.conditioning(arrays[i], rows[i]) for i in chosen]
             size = sum(len(arrays[i]) for i in chosen)
 
@@ -216,6 +217,11 @@ class Codec:
         """Blocks of samples `[T]` as they come -> the samples of `convert_blocks` without `cut`, `latency` later."""
         voice = self.voice(speaker, temperature, seed)
         return convert_in_stream(self, blocks, gain, voice, _silent, self.live_frames)
+
+    @property
+    def streams(self) -> int:
+        """Utterances that `decode_batch` decodes at once."""
+        return CORE_STREAMS * torch.get_num_threads() if self.device.type == "cpu" else GPU_STREAMS
 
     @property
     def latency(self) -> float:

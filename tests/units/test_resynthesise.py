@@ -6,7 +6,6 @@ import pytest
 import soundfile
 
 from vqspeech.errors import VqspeechError, did_you_mean
-from vqspeech.units import resynthesise as module
 from vqspeech.units.resynthesise import choose, resynthesise
 
 SPEAKERS = ("x01", "x02")
@@ -17,6 +16,7 @@ class Tone:
 
     sample_rate = 16000
     hop = 64
+    streams = 64
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -68,11 +68,9 @@ def test_source_is_the_speaker_of_each_utterance(tmp_path: Path, units: dict[str
     assert heard_in(tmp_path / "source" / "x02_001.wav") == [-5, -6]
 
 
-def test_batches_are_bounded_and_sorted_by_length(
-    tmp_path: Path, units: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(module, "STREAMS", 2)
+def test_batches_are_bounded_and_sorted_by_length(tmp_path: Path, units: dict[str, np.ndarray]):
     codec = Tone()
+    codec.streams = 2
     resynthesise(codec, units, ["x01"], tmp_path)
     assert codec.batches == [[3, 2], [1]]
 

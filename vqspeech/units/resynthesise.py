@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vqspeech import audio
-from vqspeech.codec import STREAMS, Codec
+from vqspeech.codec import Codec
 from vqspeech.errors import VqspeechError, did_you_mean
 from vqspeech.files import atomic_write, check_id
 from vqspeech.progress import meter, say
@@ -57,8 +57,8 @@ def resynthesise(
     total = sum(len(one.units) for one in missing)
     with meter("decode", round(total * seconds_per_unit), "s of audio") as show:
         done = 0
-        for start in range(0, len(missing), STREAMS):
-            batch = missing[start : start + STREAMS]
+        for start in range(0, len(missing), codec.streams):
+            batch = missing[start : start + codec.streams]
             size = sum(len(one.units) for one in batch)
             waveforms = codec.decode_batch(
                 [one.units for one in batch],
