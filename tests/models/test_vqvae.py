@@ -72,7 +72,9 @@ def estimator(name: str = "nvil", **decoder: object) -> VQVAE:
         ModelConfig(
             speaker_dim=4,
             encoder=EncoderConfig(channels=8, hidden=8, dilations=(1,), strides=(4, 8)),
-            bottleneck=BottleneckConfig(name=name, codes=8, dim=4, draws=3, jitter=0.5, kl=0.5),
+            bottleneck=BottleneckConfig(
+                name=name, codes=8, dim=4, draws=3, jitter=0.5, kl=1.0 if name == "vimco" else 0.5
+            ),
             decoder=DecoderConfig(
                 layers=4, cycle=4, residual=8, skip=8, conditioning=8, conditioning_hop=16, past_dropout=0.5, **decoder
             ),
