@@ -147,8 +147,11 @@ def test_what_was_made_of_a_corpus_is_not_overwritten_by_another(clone: Clone, c
     for changed in (f"'{other}'", f"'{corpus}' --mic mic2"):
         ran = clone.recipe(f"{options} {changed}")
         assert ran.returncode == 1
-        assert f"data/{corpus.name} is of another corpus or was prepared with other settings: remove" in ran.stderr
+        assert f"data/{corpus.name} is of another corpus or was prepared with other settings, or by" in ran.stderr
         assert ran.stderr.count("\n") == 1
+    # Nor is what somebody prepared by hand, which no marker tells of.
+    (made.parent.parent / f".{corpus.name}.done").unlink()
+    assert clone.recipe(f"{options} '{corpus}'").returncode == 1
     assert made.stat().st_mtime_ns == before
     shutil.rmtree(made.parent)
     shutil.rmtree(clone.path / "recipes/vctk/dump" / corpus.name)
@@ -162,7 +165,8 @@ def test_what_was_made_of_a_corpus_is_not_overwritten_by_another(clone: Clone, c
         ("--corpus nowhere", "no folder --corpus"),
         ("--corpus . --download .", "either --corpus or --download"),
         ("--train-config nowhere.yaml", "no file --train-config nowhere.yaml"),
-        ("--corpus recipes/vctk/dump/miniature", "is what this recipe made of a corpus"),
+        ("--corpus recipes/vctk/dump/miniature", "lies where this recipe puts what it makes of a corpus"),
+        ("--corpus recipes/vctk/data/miniature", "lies where this recipe puts what it makes of a corpus"),
         ("recordings", "options only, not 'recordings'"),
     ],
 )
