@@ -17,6 +17,7 @@ from vqspeech.data.augment import pitch_shifted
 from vqspeech.data.kaldi import DataDir
 from vqspeech.data.phones import PhoneTargets
 from vqspeech.errors import VqspeechError
+from vqspeech.parallel import Part
 
 
 class Batch(NamedTuple):
@@ -67,7 +68,7 @@ class Crops(Dataset[Batch]):
             raise VqspeechError(f"{data.path}: speaker {unknown[0]} is not in the model's speaker table")
         self.speakers = [rows[data.utt2spk[id]] for id in self.ids]
         self.ends = np.cumsum(_chances(data, settings.voices, settings.voices_share))
-        self.phone_ends = np.cumsum(_chances(data, (), 0.0))
+        self.phone_ends = np.cumsum(_chances(data, (), 0.0)) if settings.phone_crops else self.ends
         self.items = range(settings.batch_size)
         self.phone_items = range(settings.batch_size, settings.batch_size + settings.phone_crops)
 
@@ -77,7 +78,10 @@ class Crops(Dataset[Batch]):
             if len(items) % ranks:
                 raise VqspeechError(f"training.{name} {len(items)} cannot be shared among {ranks} devices")
         part = copy(self)
-        part.items, part.phone_items = (_part(items, rank, ranks) for items in (self.items, self.phone_items))
+        own = Part(rank + 1, ranks)
+        part.items = own.span(len(self.items))
+        span = own.span(len(self.phone_items))
+        part.phone_items = self.phone_items[span.start : span.stop]
         return part
 
     def __len__(self) -> int:
@@ -85,11 +89,12 @@ class Crops(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         crops = [self._crop(step, item, self.ends) for item in self.items]
-        unspoken = [self._crop(step, item, self.phone_ends) for item in self.phone_items]
-        spoken = Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
-        heard = torch.stack([crop.heard for crop in crops + unspoken])
-        phones = torch.stack([crop.phones for crop in crops + unspoken])
-        return spoken._replace(heard=heard, phones=phones)
+        crops += [self._crop(step, item, self.phone_ends) for item in self.phone_items]
+        batch = Batch(*(torch.stack(parts) for parts in zip(*crops, strict=True)))
+        spoken = len(self.items)
+        return batch._replace(
+            waveform=batch.waveform[:spoken], speaker=batch.speaker[:spoken], length=batch.length[:spoken]
+        )
 
     def _crop(self, step: int, item: int, ends: np.ndarray) -> Batch:
         rng = np.random.default_rng([self.settings.seed, step, item])
@@ -187,10 +192,6 @@ def held_out_crops(
         heard=waveform,
         phones=torch.stack([_phones(phones, id, start, crop) for id, (_, start) in zip(chosen, crops, strict=True)]),
     )
-
-
-def _part(items: range, rank: int, ranks: int) -> range:
-    return items[rank * len(items) // ranks : (rank + 1) * len(items) // ranks]
 
 
 def _seconds(data: DataDir, id: str) -> float:

@@ -118,9 +118,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         text = metadata["counters"]
         counters = json.loads(text)
         for name, types in COUNTERS.items():
-            value = counters["step"] if name == "step" else counters.get(name, types[0]())
-            if type(value) not in types:
-                raise ValueError(f"{name} {value!r}")
+            if (name == "step" or name in counters) and type(counters[name]) not in types:
+                raise ValueError(f"{name} {counters[name]!r}")
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise DamagedError(f"{path}: damaged: {str(error).splitlines()[0]}") from error
     # The first checkpoints had no checksum.

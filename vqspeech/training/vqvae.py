@@ -229,8 +229,7 @@ def train(
     model_config, settings = config.model, config.training
     torch.manual_seed(settings.seed)
     if init is not None:
-        own, parts = (model_config, PARTS[init_part]) if init_part else (None, ("",))
-        model, speakers = _from_other(init, speakers, own, parts)
+        model, speakers = _from_other(init, speakers, model_config, init_part)
         if model.config != model_config:
             say(f"--init {init}: its own model settings count, not those of the configuration")
         config = dataclasses.replace(config, model=model.config)
@@ -283,12 +282,11 @@ def _note_temperature(folder: Path, dev: DataDir, seconds: float) -> None:
 
 
 def _from_other(
-    folder: Path, speakers: tuple[str, ...], config: ModelConfig | None, parts: tuple[str, ...]
+    folder: Path, speakers: tuple[str, ...], config: ModelConfig, part: Part | None
 ) -> tuple[VQVAE, tuple[str, ...]]:
     """The model in `folder` with a speaker table for `speakers` as well; a new speaker starts at the mean voice.
 
-    With a `config` it is a new model of these settings, of which only the weights whose names begin with one of `parts`
-    are those in the folder.
+    With a `part` it is a new model of the settings `config`, of which that part alone is the folder's.
     """
     other = from_pretrained(folder)
     table = (*other.speakers, *(name for name in speakers if name not in other.speakers))
@@ -296,7 +294,7 @@ def _from_other(
     old = weights["speakers.weight"]
     new = len(table) - len(old)
     weights["speakers.weight"] = torch.cat([old, old.mean(0).expand(new, -1)])
-    if config is None:
+    if part is None:
         config = other.config
         if config.decoder.voices:
             # They are the last speakers of the table.
@@ -305,7 +303,7 @@ def _from_other(
             config = dataclasses.replace(config, decoder=decoder)
     model = VQVAE(config, len(table))
     own = model.state_dict()
-    taken = {name: weight for name, weight in weights.items() if name.startswith(parts)}
+    taken = {name: weight for name, weight in weights.items() if name.startswith(PARTS[part] if part else "")}
     for name, weight in taken.items():
         if name not in own or own[name].shape != weight.shape:
             raise VqspeechError(f"--init {folder}: its {name} does not fit the model of the configuration")

@@ -12,7 +12,7 @@ from vqspeech.audio import Pipe, Source
 from vqspeech.data.kaldi import DataDir
 from vqspeech.errors import VqspeechError
 from vqspeech.files import atomic_folder
-from vqspeech.units.store import INFO, UNITS, join_units, read_info, read_units, write_units
+from vqspeech.units.store import COUNTS, INFO, join_units, read_info, read_units, write_units
 
 
 class Shards:
@@ -59,11 +59,11 @@ class Shards:
         Raises VqspeechError when all utterances are bad, and when the shards are not all utterances, each once.
         """
         paths = self.paths()
-        found = {path: read_info(path / INFO)["skipped"] for path in paths}
-        skipped = {id: why for own in found.values() for id, why in own.items()}
+        found = {path: read_info(path / INFO) for path in paths}
+        skipped = {id: why for info in found.values() for id, why in info["skipped"].items()}
         end = 0
-        for path in paths:
-            end += (_lines(path / UNITS) + len(found[path])) if int(path.name) == end else 0
+        for path, info in found.items():
+            end += info["utterances"] + len(info["skipped"]) if int(path.name) == end else 0
         if end != len(self.data.utterances):
             raise VqspeechError(
                 f"{self.folder}: has no units from utterance {end} on: another process was at work there"
@@ -81,6 +81,8 @@ class Shards:
             skipped, made_from = shard.info["skipped"], shard.info["made_from"]
         except (VqspeechError, KeyError):
             return 0
+        if not shard.info.keys() >= set(COUNTS):
+            return 0  # of a version that did not count, which a join needs
         found = sorted([*shard.units, *skipped])
         wanted = ids[first : first + len(found)]
         if (skipped and not skip_bad) or found != list(wanted) or made_from != self._fingerprint(found):
@@ -92,11 +94,6 @@ class Shards:
         facts = {key: value for key, value in self.info.items() if key not in ("model", "data")}
         recordings = [(id, *_state(self.data.wavs[id])) for id in ids]
         return hashlib.sha256(repr((facts, recordings)).encode()).hexdigest()
-
-
-def _lines(path: Path) -> int:
-    with path.open("rb") as file:
-        return sum(1 for _ in file)
 
 
 def _state(source: Source) -> tuple[object, ...]:

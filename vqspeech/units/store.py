@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,17 @@ def write_units(
     if not speakers:
         (folder / SPEAKERS).unlink(missing_ok=True)  # of other units
     else:
-        write_speakers(folder, {id: speakers[id] for id in units if id in speakers})
+        write_speakers(folder, units, speakers)
     with atomic_write(folder / UNITS) as file:
         for id in sorted(units, key=str.encode):
             file.write(f"{id} {' '.join(map(str, units[id].tolist()))}\n")
     _write_info(folder, {**info, "utterances": len(units), "frames": sum(map(len, units.values()))})
 
 
-def write_speakers(folder: Path, speakers: Mapping[str, str]) -> None:
-    """Write `utt2spk`, sorted by utterance."""
+def write_speakers(folder: Path, utterances: Iterable[str], speakers: Mapping[str, str]) -> None:
+    """Write `utt2spk`, sorted by utterance, of those whose speakers are known."""
     with atomic_write(folder / SPEAKERS) as file:
-        file.writelines(f"{id} {speakers[id]}\n" for id in sorted(speakers, key=str.encode))
+        file.writelines(f"{id} {speakers[id]}\n" for id in sorted(utterances, key=str.encode) if id in speakers)
 
 
 def join_units(folder: Path, info: dict[str, Any], parts: Sequence[Path]) -> None:

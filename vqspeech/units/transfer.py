@@ -55,7 +55,7 @@ def export_units(
         FORMATS[format].write(export, folder, out)
         if units.speakers:
             # Few formats have room for them.
-            write_speakers(folder, {id: units.speakers[id] for id in rows if id in units.speakers})
+            write_speakers(folder, rows, units.speakers)
         if merge:
             # Most formats have no room for it.
             write_rows(folder / DURATIONS, ((id, row.durations) for id, row in rows.items()))
